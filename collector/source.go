@@ -1,0 +1,85 @@
+package collector
+
+import (
+	"context"
+	"time"
+
+	"github.com/vmdrift/vmdrift/inventory"
+)
+
+// A Source lists machines, and says what their platform knows of them without
+// going into them.
+type Source interface {
+	// Name returns the name that the configuration gives the source.
+	Name() string
+	// List returns what the source lists now. An error means that nothing was learnt;
+	// what only a part of it refused is a Problem in the Listing. It never changes
+	// anything at the platform.
+	List(ctx context.Context) (Listing, error)
+}
+
+// A Listing is what a source lists at one time.
+type Listing struct {
+	// Machines are sorted by id, each id once.
+	Machines []Listed
+	// Problems are the parts that could not be listed or read. While there is one, a
+	// machine that is not listed may still be there.
+	Problems []Problem
+}
+
+// A Problem is a part of a source that could not be read.
+type Problem struct {
+	Part string // a region, an account, a cluster, a file: what is missing from the listing
+	Err  error
+	Hint string // one sentence: what to do about it, such as the permission that is missing; may be empty
+}
+
+// A Listed machine is one as its source knows it.
+type Listed struct {
+	// Machine has the identity in the source, the name and the labels there. Its Address is where
+	// to reach the guest, [user@]host[:port] or an ssh_config alias; empty if the source knows none.
+	Machine inventory.Machine
+	Kind    Kind
+	Power   Power
+	// Evidence tells which machines of other sources, and which guests, are the same one.
+	Evidence []Evidence
+	// Observations are the platform's facets, sorted by facet, as they were at that time.
+	Observations []inventory.Observation
+	At           time.Time
+}
+
+// A Kind is what a machine is. Each kind has baselines of its own.
+type Kind string
+
+const (
+	VM         Kind = "vm"         // a virtual machine
+	Instance   Kind = "instance"   // of a cloud
+	Hypervisor Kind = "hypervisor" // a host of virtual machines
+	Task       Kind = "task"       // a container without a guest to go into
+	Host       Kind = "host"       // a line of an inventory: whatever answers there
+)
+
+// Power is whether a machine is switched on.
+type Power string
+
+const (
+	PowerUnknown Power = ""
+	PowerOn      Power = "on"
+	PowerOff     Power = "off"
+)
+
+// Evidence is something by which a machine can be told in another place. Values are
+// canonical text in lower case.
+type Evidence struct {
+	Kind  EvidenceKind
+	Value string
+}
+
+// An EvidenceKind orders evidence by how much it proves: machine ids are copied with a clone.
+type EvidenceKind string
+
+const (
+	SMBIOSUUID EvidenceKind = "smbios_uuid" // of the firmware: vSphere's BIOS UUID, a guest's product_uuid
+	InstanceID EvidenceKind = "instance_id" // EC2's, from the source or from DMI
+	MachineID  EvidenceKind = "machine_id"  // /etc/machine-id
+)
