@@ -1,0 +1,133 @@
+// Package drift holds the use cases of vmdrift: record what a scan saw, compare
+// it with the baseline that applies, and keep each finding's life, from the night
+// it opened to the night it was gone.
+//
+// It owns the types of that life and the interfaces that it needs (Store, Tx). It
+// knows nothing of SQL, HTTP, SSH or the terminal.
+package drift
+
+import (
+	"errors"
+	"time"
+
+	"github.com/vmdrift/vmdrift/baseline"
+	"github.com/vmdrift/vmdrift/collector"
+	"github.com/vmdrift/vmdrift/inventory"
+)
+
+// Row ids of the store. They mean nothing outside one database.
+type (
+	RunID      int64
+	MachineRow int64
+	StateID    int64
+	RevisionID int64
+	ChangeID   int64
+)
+
+// Errors that callers translate for their users.
+var (
+	ErrNotFound = errors.New("not found")
+	ErrConflict = errors.New("changed by somebody else meanwhile")
+	ErrExists   = errors.New("exists already")
+)
+
+// A RunState is where a run stands.
+type RunState string
+
+const (
+	RunRunning     RunState = "running"
+	RunFinished    RunState = "finished"
+	RunCancelled   RunState = "cancelled"
+	RunInterrupted RunState = "interrupted" // its process died; found so by a later one
+)
+
+// A Run is one scan of a scope.
+type Run struct {
+	ID         RunID
+	Trigger    string // "scan", "demo", …: what started it
+	StartedAt  time.Time
+	FinishedAt time.Time // zero while running
+	State      RunState
+	Planned    int                       // machines in scope
+	Outcomes   map[collector.Outcome]int // machines per outcome, those seen so far
+}
+
+// A StateRef points at a stored state.
+type StateRef struct {
+	ID     StateID
+	Digest inventory.Digest
+}
+
+// A FacetRecord is what the store knows now of one facet of one machine.
+type FacetRecord struct {
+	Facet         inventory.Facet
+	Status        inventory.Status
+	Reason        string
+	Missing       []string
+	ItemsComplete bool
+	// State is the state observed last, kept while the facet can't be read. Its ID
+	// is 0 if the facet was never observed.
+	State StateRef
+	// StateSince is when State was first observed in the present stretch.
+	StateSince time.Time
+	// StatusSince is when the present status, reason and missing fields were first reported.
+	StatusSince time.Time
+	// LastObserved is when State was observed last. Zero if it never was. For a
+	// facet whose status is Observed it is the machine's LastObserved.
+	LastObserved time.Time
+}
+
+// A MachineRecord is what the store knows now of one machine.
+type MachineRecord struct {
+	Row           MachineRow
+	Machine       inventory.Machine
+	FirstSeen     time.Time
+	LastRun       RunID             // the last run that tried it; 0 if none
+	LastTried     time.Time         // its start
+	LastObserved  time.Time         // start of the last run that observed anything there; zero if none
+	Outcome       collector.Outcome // of the last try
+	OutcomeReason string            // one sentence, canonical text; empty if OK
+	Facets        []FacetRecord     // sorted by facet
+	// Compared is the revision that its findings were last reconciled with, 0 if
+	// none, and Baseline the name of that revision's baseline.
+	Compared RevisionID
+	Baseline string
+}
+
+// A FindingState is where a finding stands.
+type FindingState string
+
+const (
+	Open         FindingState = "open"
+	Acknowledged FindingState = "acknowledged"
+	Waived       FindingState = "waived"
+	Resolved     FindingState = "resolved"
+)
+
+// A Finding is a change on a machine, with a life. Its identity is the machine
+// and the change (facet, key, op, fields with their values; not the severity).
+type Finding struct {
+	Machine    MachineRow
+	ChangeID   ChangeID // 0 until stored
+	Change     baseline.Change
+	State      FindingState
+	FirstSeen  time.Time // of its first opening
+	OpenedAt   time.Time // of the last opening
+	LastSeen   time.Time // when the machine was last seen to have it
+	ResolvedAt time.Time // zero unless Resolved
+	Reopened   int       // how often it came back
+}
+
+// A Revision is one immutable state of a baseline.
+type Revision struct {
+	ID       RevisionID
+	Baseline string // name
+	Number   int    // 1, 2, 3…
+	Author   string
+	Reason   string
+	At       time.Time
+	Digest   inventory.Digest // of the content
+	Spec     baseline.Spec
+	// States are the stored states of Spec's items. Set by the store.
+	States map[inventory.Facet]StateID
+}
