@@ -1,0 +1,174 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/vmdrift/vmdrift/baseline"
+	"github.com/vmdrift/vmdrift/drift"
+	"github.com/vmdrift/vmdrift/inventory"
+)
+
+// changeSchema names version 1 of the JSON form of a change on a machine; docs/json.md describes it.
+const changeSchema = "vmdrift.change/v1"
+
+// A change is one change on one machine, as scan, diff and drift list give it.
+type change struct {
+	Schema    string              `json:"schema" jsonschema:"enum=vmdrift.change/v1"`
+	Machine   string              `json:"machine"`
+	Facet     inventory.Facet     `json:"facet"`
+	Key       string              `json:"key"`
+	Op        baseline.Op         `json:"op" jsonschema:"enum=added,enum=removed,enum=changed"`
+	Fields    map[string]wantHave `json:"fields"`
+	Severity  string              `json:"severity" jsonschema:"enum=info,enum=low,enum=medium,enum=high,enum=critical"`
+	Drift     string              `json:"drift" jsonschema:"description=The same on every machine that has this change."`
+	Baseline  string              `json:"baseline,omitempty"`
+	Revision  int                 `json:"revision,omitempty"`
+	State     drift.FindingState  `json:"state,omitempty"`
+	FirstSeen *time.Time          `json:"first_seen,omitempty"`
+	LastSeen  *time.Time          `json:"last_seen,omitempty"`
+	Reopened  int                 `json:"reopened,omitempty" jsonschema:"description=How often it was gone and came back."`
+}
+
+// wantHave is one field of a change. Null stands for no such item.
+type wantHave struct {
+	Want *string `json:"want" jsonschema:"nullable"`
+	Have *string `json:"have" jsonschema:"nullable"`
+}
+
+func changeOf(machine string, c baseline.Change) change {
+	out := change{
+		Schema: changeSchema, Machine: machine, Facet: c.Facet, Key: c.Key, Op: c.Op,
+		Fields: make(map[string]wantHave, len(c.Fields)), Severity: c.Severity.String(), Drift: driftID(c),
+	}
+	for _, f := range c.Fields {
+		out.Fields[f.Name] = wantHave{f.Want, f.Have}
+	}
+	return out
+}
+
+func changeOfFinding(f drift.FindingRecord) change {
+	out := changeOf(f.MachineName, f.Change)
+	out.Baseline, out.Revision, out.State, out.Reopened = f.Baseline, f.Revision, f.State, f.Reopened
+	out.FirstSeen, out.LastSeen = &f.FirstSeen, &f.LastSeen
+	return out
+}
+
+// driftID is the short name of a change, the same on every machine.
+func driftID(c baseline.Change) string { return c.Digest().String()[:10] }
+
+// changesCSV gives a row per field, or one row for a change without fields.
+func changesCSV(changes []change) (heads []string, rows [][]string) {
+	heads = []string{"machine", "facet", "key", "op", "field", "want", "have", "severity", "drift", "first_seen", "last_seen"}
+	text := func(s *string) string {
+		if s == nil {
+			return ""
+		}
+		return *s
+	}
+	stamp := func(t *time.Time) string {
+		if t == nil {
+			return ""
+		}
+		return t.UTC().Format(time.RFC3339)
+	}
+	for _, c := range changes {
+		row := func(field, want, have string) {
+			rows = append(rows, []string{
+				c.Machine, string(c.Facet), c.Key, string(c.Op), field, want, have, c.Severity, c.Drift, stamp(c.FirstSeen), stamp(c.LastSeen),
+			})
+		}
+		if len(c.Fields) == 0 {
+			row("", "", "")
+		}
+		for _, name := range sortedKeys(c.Fields) {
+			row(name, text(c.Fields[name].Want), text(c.Fields[name].Have))
+		}
+	}
+	return heads, rows
+}
+
+// writeChange writes one change as a line: what, where, and from what to what.
+func (s style) writeChange(w io.Writer, c baseline.Change, keyWidth int) {
+	sign, paint := "~", s.warn
+	switch c.Op {
+	case baseline.Added:
+		sign, paint = "+", s.good
+	case baseline.Removed:
+		sign, paint = "-", s.alarm
+	}
+	line := fmt.Sprintf("  %s %s %s %s",
+		s.severity(c.Severity, pad(c.Severity.String(), 8)), pad(string(c.Facet), 8), paint(sign), pad(shownKey(c.Key), keyWidth))
+	line += "  " + s.fields(c)
+	fmt.Fprintln(w, strings.TrimRight(line, " "))
+}
+
+// fields tells a change's fields: "version 3.0.11 → 3.0.13", or "process nc, user root".
+func (s style) fields(c baseline.Change) string {
+	var parts []string
+	for _, f := range c.Fields {
+		switch {
+		case f.Want != nil && f.Have != nil:
+			parts = append(parts, fmt.Sprintf("%s %s → %s", s.dim(f.Name), shown(*f.Want), s.bold(shown(*f.Have))))
+		case f.Have != nil && notable(c.Facet, f.Name, *f.Have):
+			parts = append(parts, fmt.Sprintf("%s %s", s.dim(f.Name), shown(*f.Have)))
+		case f.Want != nil && notable(c.Facet, f.Name, *f.Want):
+			parts = append(parts, fmt.Sprintf("%s %s", s.dim(f.Name), shown(*f.Want)))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// notable reports whether a field of an added or removed item is worth its place on
+// the line: the usual values are not. JSON has them all.
+func notable(f inventory.Facet, name, value string) bool {
+	switch {
+	case value == "", value == "no":
+		return false
+	case f == inventory.Packages:
+		return name == "version" || name == "state" && value != "installed" || name == "hold"
+	case f == inventory.Ports:
+		return name == "process" || name == "user"
+	case f == inventory.Users:
+		return name != "gid" && name != "home"
+	case f == inventory.Services:
+		return name != "sub" || value == "failed"
+	}
+	return true
+}
+
+// shown shortens a value for a line and makes the empty one visible.
+func shown(v string) string {
+	const most = 60
+	if v == "" {
+		return "(none)"
+	}
+	if r := []rune(v); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return v
+}
+
+// shownKey shortens a key for people: one machine's key of 64 kB must not push the columns
+// of all others out of sight, nor make every row as long.
+func shownKey(key string) string {
+	const most = 200
+	if len(key) <= most {
+		return key
+	}
+	if r := []rune(key); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return key
+}
+
+// keyWidth is the width that aligns the keys of changes, within reason.
+func keyWidth(changes []baseline.Change) int {
+	w := 0
+	for _, c := range changes {
+		w = max(w, min(len([]rune(c.Key)), 40))
+	}
+	return w
+}

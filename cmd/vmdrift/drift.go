@@ -1,0 +1,249 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vmdrift/vmdrift/baseline"
+	"github.com/vmdrift/vmdrift/collector"
+	"github.com/vmdrift/vmdrift/drift"
+	"github.com/vmdrift/vmdrift/inventory"
+)
+
+func (a *app) driftCommand() *cobra.Command {
+	c := group(&cobra.Command{Use: "drift", GroupID: "know", Short: "Show the drift that is open"})
+	c.AddCommand(a.driftList(), a.driftShow())
+	return c
+}
+
+func (a *app) driftList() *cobra.Command {
+	var machines, facets []string
+	var severity string
+	var all bool
+	c := &cobra.Command{
+		Use: "list", Short: "List drift: each change once, with the machines that have it", Args: args(cobra.NoArgs),
+		Long: `List shows each change once, worst first, with the machines that have it and since
+when. JSON, YAML and CSV have one entry per change and machine.
+
+Exit status: 0 no drift, 1 drift, 2 trouble.`,
+		Example: `  vmdrift drift list --severity high
+  vmdrift drift list --machine web-1 -o json`,
+	}
+	f := c.Flags()
+	f.StringSliceVar(&machines, "machine", nil, "only these `machines`")
+	f.StringSliceVar(&facets, "facet", nil, "only these `facets`")
+	f.StringVar(&severity, "severity", "info", "only this `severity` and worse: info, low, medium, high or critical")
+	f.BoolVar(&all, "all", false, "also what is resolved")
+	_ = c.RegisterFlagCompletionFunc("facet", cobra.FixedCompletions(facetNames(), cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("severity", cobra.FixedCompletions([]string{"info", "low", "medium", "high", "critical"}, cobra.ShellCompDirectiveNoFileComp))
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		least, err := baseline.ParseSeverity(severity)
+		if err != nil {
+			return fmt.Errorf("--severity: %w", err)
+		}
+		q := drift.FindingQuery{Machines: machines, States: drift.Live()}
+		if all {
+			q.States = nil
+		}
+		for _, f := range facets {
+			if !inventory.Facet(f).Known() {
+				return fmt.Errorf("--facet: there is no facet %q, but %s", f, strings.Join(facetNames(), ", "))
+			}
+			q.Facets = append(q.Facets, inventory.Facet(f))
+		}
+		svc, st, err := a.open(c.Context())
+		if err != nil {
+			return err
+		}
+		for _, name := range machines {
+			if _, err := a.machine(c.Context(), st, name); err != nil {
+				return err
+			}
+		}
+		findings, err := svc.Findings(c.Context(), q)
+		if err != nil {
+			return err
+		}
+		findings = slices.DeleteFunc(findings, func(f drift.FindingRecord) bool { return f.Change.Severity < least })
+		ms, err := st.ListMachines(c.Context())
+		if err != nil {
+			return err
+		}
+		if len(machines) > 0 {
+			ms = slices.DeleteFunc(ms, func(m drift.MachineRecord) bool { return !slices.Contains(machines, m.Machine.Name) })
+		}
+		err = a.printFindings(findings, func(w io.Writer) {
+			a.writeDrifts(w, drift.Group(findings))
+			a.writeBlindSpots(w, ms)
+		})
+		if err != nil {
+			return err
+		}
+		return driftStatus(findings)
+	}
+	return c
+}
+
+func (a *app) printFindings(findings []drift.FindingRecord, table func(io.Writer)) error {
+	changes := make([]change, len(findings))
+	for i, f := range findings {
+		changes[i] = changeOfFinding(f)
+	}
+	heads, rows := changesCSV(changes)
+	return a.print(listing{changes, heads, rows, table})
+}
+
+// driftStatus is exit status 1 if any of the findings is there now.
+func driftStatus(findings []drift.FindingRecord) error {
+	for _, f := range findings {
+		if slices.Contains(drift.Live(), f.State) {
+			return exitStatus(exitDrift)
+		}
+	}
+	return nil
+}
+
+func (a *app) writeDrifts(w io.Writer, ds []drift.Drift) {
+	if len(ds) == 0 {
+		fmt.Fprintln(w, "No drift.")
+		return
+	}
+	st, now := a.style, time.Now()
+	machines := map[string]bool{}
+	for _, d := range ds {
+		for _, f := range d.Findings {
+			machines[f.MachineName] = true
+		}
+		sign := map[baseline.Op]string{baseline.Added: "+", baseline.Removed: "-", baseline.Changed: "~"}[d.Change.Op]
+		fmt.Fprintf(w, "%s %s %s %s %s  %s\n", st.severity(d.Change.Severity, pad(d.Change.Severity.String(), 8)), st.dim(driftID(d.Change)),
+			pad(string(d.Change.Facet), 8), sign, st.bold(shownKey(d.Change.Key)), st.fields(d.Change))
+		fmt.Fprintf(w, "         %s, first seen %s%s\n", machineNames(d.Findings, 4), when(d.FirstSeen(), now), resolvedText(d.Findings))
+	}
+	fmt.Fprintf(w, "\n%s on %s. More of one: vmdrift drift show ID\n",
+		count(len(ds), "drift", "drifts"), count(len(machines), "machine", "machines"))
+}
+
+// writeBlindSpots says of what the drift that is known says nothing: silence there is no good news.
+func (a *app) writeBlindSpots(w io.Writer, ms []drift.MachineRecord) {
+	unseen, uncompared := 0, 0
+	for _, m := range ms {
+		switch {
+		case m.LastObserved.IsZero(): // perhaps a name mistyped once
+		case m.Outcome != collector.OK && m.Outcome != collector.Partly:
+			unseen++
+		case m.Compared == 0:
+			uncompared++
+		}
+	}
+	if len(ms) == 0 {
+		fmt.Fprintln(w, "No machine was scanned yet: vmdrift scan root@web-1, or vmdrift scan --local")
+	}
+	if unseen > 0 {
+		fmt.Fprintf(w, "%s not seen when last tried: vmdrift machines list\n", a.style.warn(count(unseen, "machine was", "machines were")))
+	}
+	if uncompared > 0 {
+		fmt.Fprintf(w, "%s held against no baseline: vmdrift baseline list\n", a.style.warn(count(uncompared, "machine is", "machines are")))
+	}
+}
+
+func resolvedText(fs []drift.FindingRecord) string {
+	gone := 0
+	for _, f := range fs {
+		if f.State == drift.Resolved {
+			gone++
+		}
+	}
+	switch gone {
+	case 0:
+		return ""
+	case len(fs):
+		return ", resolved"
+	}
+	return fmt.Sprintf(", resolved on %d of %d", gone, len(fs))
+}
+
+// machineNames writes "on web-1, web-2 and 12 more".
+func machineNames(fs []drift.FindingRecord, most int) string {
+	var names []string
+	for i, f := range fs {
+		if i == most && len(fs) > most+1 {
+			return fmt.Sprintf("on %s and %d more", strings.Join(names, ", "), len(fs)-most)
+		}
+		names = append(names, f.MachineName)
+	}
+	return "on " + strings.Join(names, ", ")
+}
+
+func (a *app) driftShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show ID", Short: "Show one drift: what was wanted, what is there, on which machines and since when", Args: args(cobra.ExactArgs(1)),
+		Long: `Show one drift: what was wanted, what is there, on which machines and since when.
+ID is the beginning of what drift list shows, as much as names one drift.
+
+Exit status: 0 it is resolved everywhere, 1 it is there, 2 trouble.`,
+		Example: "  vmdrift drift show 5d1c0ffee1",
+		RunE: func(c *cobra.Command, names []string) error {
+			svc, _, err := a.open(c.Context())
+			if err != nil {
+				return err
+			}
+			findings, err := svc.Findings(c.Context(), drift.FindingQuery{})
+			if err != nil {
+				return err
+			}
+			var found []drift.FindingRecord
+			ids := map[string]bool{}
+			for _, f := range findings {
+				if strings.HasPrefix(f.Change.Digest().String(), strings.ToLower(names[0])) {
+					found = append(found, f)
+					ids[f.Change.Digest().String()] = true
+				}
+			}
+			switch {
+			case len(ids) == 0:
+				return fmt.Errorf("there is no drift %s; vmdrift drift list shows those there are", names[0])
+			case len(ids) > 1:
+				return fmt.Errorf("%q is the beginning of %d drifts: write more of it", names[0], len(ids))
+			}
+			err = a.printFindings(found, func(w io.Writer) { a.writeDrift(w, drift.Group(found)[0]) })
+			if err != nil {
+				return err
+			}
+			return driftStatus(found)
+		},
+	}
+}
+
+func (a *app) writeDrift(w io.Writer, d drift.Drift) {
+	st, now := a.style, time.Now()
+	fmt.Fprintf(w, "%s  %s %s  %s\n\n", st.severity(d.Change.Severity, d.Change.Severity.String()), d.Change.Facet, st.bold(d.Change.Key), d.Change.Op)
+	t, flush := columns(w)
+	fmt.Fprintln(t, "FIELD\tWANTED\tHAD")
+	for _, f := range d.Change.Fields {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Name, orDash(f.Want), orDash(f.Have))
+	}
+	flush()
+	fmt.Fprintln(w)
+	t, flush = columns(w)
+	fmt.Fprintln(t, "MACHINE\tSTATE\tFIRST SEEN\tLAST SEEN\tBASELINE")
+	for _, f := range d.Findings {
+		state := string(f.State)
+		if f.Reopened > 0 {
+			state += fmt.Sprintf(" (came back %s)", count(f.Reopened, "time", "times"))
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s@%d\n", f.MachineName, state, when(f.FirstSeen, now), when(f.LastSeen, now), f.Baseline, f.Revision)
+	}
+	flush()
+}
+
+func orDash(s *string) string {
+	if s == nil {
+		return "-"
+	}
+	return shown(*s)
+}
