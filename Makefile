@@ -1,0 +1,36 @@
+# vmdrift: what a person types. Every target works as root and as a normal user.
+# Those that need tools of the distribution install them where they may (as root,
+# by apt) and otherwise say in one sentence what is missing.
+
+GO      ?= $(shell command -v go || echo /usr/local/go/bin/go)
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+
+.PHONY: help build demo test check bench schemas
+
+help: ## What there is to do
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+build: ## Build bin/vmdrift
+	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/vmdrift ./cmd/vmdrift
+
+demo: ## See it work: a small simulated fleet drifts, and vmdrift finds it
+	@scripts/need.sh demo
+	@$(MAKE) --no-print-directory build
+	@bin/vmdrift demo --once
+
+test: ## Run all tests
+	@scripts/need.sh test
+	@GO="$(GO)" scripts/test.sh
+
+check: ## What CI runs, and the linters
+	@scripts/need.sh test
+	@scripts/lint.sh
+	@GO="$(GO)" scripts/test.sh
+
+bench: ## Run the benchmarks whose figures the README quotes
+	@scripts/need.sh bench
+	@GO="$(GO)" scripts/bench.sh
+
+schemas: build ## Write the JSON Schemas into docs/schemas
+	@mkdir -p docs/schemas
+	@for s in $$(bin/vmdrift schema --list); do bin/vmdrift schema $$s >docs/schemas/$$s.schema.json; done
