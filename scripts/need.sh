@@ -38,7 +38,7 @@ if [ "$what" = test ]; then
 	need dropbear dropbear-bin
 	need rpm rpm
 	need rpmbuild rpm
-	need vercmp pacman-package-manager
+	need vercmp makepkg
 	need shellcheck shellcheck
 fi
 

@@ -1,12 +1,14 @@
 package aws
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vmdrift/vmdrift/baseline"
@@ -46,7 +48,16 @@ func newVM(t *testing.T, c *ec2.Client) vm {
 	net := must(c.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: ptr("10.0.0.0/16")}))(t)
 	subnet := must(c.CreateSubnet(ctx, &ec2.CreateSubnetInput{VpcId: net.Vpc.VpcId, CidrBlock: ptr("10.0.1.0/24")}))(t)
 	group := func(name string) string {
-		return *must(c.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{VpcId: net.Vpc.VpcId, GroupName: &name, Description: &name}))(t).GroupId
+		made, err := c.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{VpcId: net.Vpc.VpcId, GroupName: &name, Description: &name})
+		var refused smithy.APIError
+		if !errors.As(err, &refused) || refused.ErrorCode() != "InvalidGroup.Duplicate" {
+			return *must(made, err)(t).GroupId
+		}
+		// The network is new, so it was ourselves: an answer was lost on the way, and the SDK asked again.
+		there := must(c.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{
+			{Name: ptr("vpc-id"), Values: []string{*net.Vpc.VpcId}}, {Name: ptr("group-name"), Values: []string{name}},
+		}}))(t)
+		return *there.SecurityGroups[0].GroupId
 	}
 	v := vm{Client: c, group: group("web"), other: group("debug"), subnet: *subnet.Subnet.SubnetId}
 	v.allow(t, v.group, 443, "0.0.0.0/0")
