@@ -37,6 +37,8 @@ func Capture(snap inventory.Snapshot, name, selector string) (Spec, []Gap) {
 		seen[o.Facet] = true
 		gap := Gap{Facet: o.Facet, Status: o.Status, Reason: o.Reason, Missing: o.Missing}
 		switch {
+		case o.Facet == inventory.Presence: // it is to be seen, whether it is now or not
+			continue
 		case !o.Facet.Known():
 			gap.LeftOut, gap.Reason = true, "this version of vmdrift does not know the facet"
 		case !o.Status.Observed() || o.State == nil:

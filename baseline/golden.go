@@ -21,7 +21,7 @@ type Golden struct {
 
 // Compile checks all of s and returns its compiled form, or all that is wrong.
 func (s Spec) Compile() (*Golden, error) {
-	g := &Golden{spec: s, digest: s.Digest(), selector: labels.Nothing(), rules: make(map[inventory.Facet]*FacetRules, len(s.Facets))}
+	g := &Golden{spec: s, digest: s.Digest(), selector: labels.Nothing(), rules: make(map[inventory.Facet]*FacetRules, len(s.Facets)+1)}
 	var errs []error
 	if err := checkName(s.Name); err != nil {
 		errs = append(errs, fmt.Errorf("name: %w", err))
@@ -31,12 +31,13 @@ func (s Spec) Compile() (*Golden, error) {
 	} else if s.Selector != "" {
 		g.selector, _ = labels.Parse(s.Selector)
 	}
+	facets := withPresence(s.Facets)
 	defaults, err := Defaults(s.Defaults)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("defaults: %w", err))
 	}
-	for _, f := range slices.Sorted(maps.Keys(s.Facets)) {
-		fs := s.Facets[f]
+	for _, f := range slices.Sorted(maps.Keys(facets)) {
+		fs := facets[f]
 		if err := fs.check(f); err != nil {
 			errs = append(errs, fmt.Errorf("facets: %s: %w", f, err))
 			continue
@@ -114,7 +115,40 @@ func (g *Golden) Diff(have inventory.Observation) []Change {
 	if rules == nil {
 		return nil
 	}
-	return Diff(have, g.spec.Facets[have.Facet].Items, rules)
+	return Diff(have, g.items(have.Facet), rules)
+}
+
+// items returns what is wanted of a facet that g compares.
+func (g *Golden) items(f inventory.Facet) *inventory.State {
+	if fs, ok := g.spec.Facets[f]; ok {
+		return fs.Items
+	}
+	return present
+}
+
+// present is what presence is to be: a machine that can be seen from inside.
+var present = func() *inventory.State {
+	b := inventory.NewBuilder(inventory.Presence)
+	b.Key("guest")
+	b.Field("seen", "yes")
+	s, err := b.State()
+	if err != nil {
+		panic("baseline: " + err.Error())
+	}
+	return s
+}()
+
+// withPresence adds presence to the facets of a baseline that does not speak of it.
+func withPresence(facets map[inventory.Facet]FacetSpec) map[inventory.Facet]FacetSpec {
+	if _, ok := facets[inventory.Presence]; ok {
+		return facets
+	}
+	out := maps.Clone(facets)
+	if out == nil {
+		out = map[inventory.Facet]FacetSpec{}
+	}
+	out[inventory.Presence] = FacetSpec{Mode: Closed, Items: present}
+	return out
 }
 
 // DiffAll holds observations of one machine against the baseline, and returns the

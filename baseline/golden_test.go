@@ -65,7 +65,7 @@ func TestABaselineComparesItsFacetsOnly(t *testing.T) {
 	if d := cmp.Diff(want, lines(got)); d != "" {
 		t.Error(d)
 	}
-	if !g.Compares(inventory.Users) || g.Compares(inventory.OS) || !slices.Equal(g.Facets(), []inventory.Facet{inventory.Groups, inventory.Users}) {
+	if !g.Compares(inventory.Users) || g.Compares(inventory.OS) || !slices.Equal(g.Facets(), []inventory.Facet{inventory.Groups, inventory.Presence, inventory.Users}) {
 		t.Errorf("it compares %v", g.Facets())
 	}
 }

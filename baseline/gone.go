@@ -15,7 +15,7 @@ func (g *Golden) Gone(c Change, have inventory.Observation) bool {
 	if rules == nil {
 		return true // the baseline does not compare the facet any more
 	}
-	want := g.spec.Facets[c.Facet].Items
+	want := g.items(c.Facet)
 	wantedItem, isWanted := want.Get(c.Key)
 	if c.Op == Removed && !isWanted {
 		return true // whatever the machine has: nothing is missed

@@ -53,6 +53,7 @@ const (
 	HostKeyChanged Outcome = "host key changed" // not the one in known_hosts: stopped before authentication
 	TimedOut       Outcome = "timed out"        // a time limit passed
 	Broken         Outcome = "failed"           // reached, but what came back is no answer
+	WrongMachine   Outcome = "another machine"  // whoever answered at its address is not the one that the platform lists
 	Cancelled      Outcome = "cancelled"        // the scan was ended first
 	SwitchedOff    Outcome = "switched off"     // the platform says so: there is nobody to answer
 	NoAddress      Outcome = "no address"       // the platform does not say where it is

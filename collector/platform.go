@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/vmdrift/vmdrift/inventory"
@@ -40,6 +41,10 @@ func (p platform) Collect(ctx context.Context) (inventory.Snapshot, error) {
 		if snap.TakenAt.IsZero() {
 			snap.TakenAt = p.listed.At
 		}
+		if stranger := p.stranger(snap.Identity); stranger != nil {
+			p.Release(snap)
+			snap.Observations, err = nil, stranger
+		}
 	case p.why != nil:
 		err = p.why
 	}
@@ -49,6 +54,22 @@ func (p platform) Collect(ctx context.Context) (inventory.Snapshot, error) {
 	snap.Observations = slices.Concat(snap.Observations, p.listed.Observations)
 	slices.SortStableFunc(snap.Observations, func(a, b inventory.Observation) int { return cmp.Compare(a.Facet, b.Facet) })
 	return snap, err
+}
+
+// stranger returns an error if whoever answered is not the machine that the platform lists: an
+// address that was given to another one. What cannot be told is taken for right.
+func (p platform) stranger(guest inventory.Identity) error {
+	for kind, is := range map[EvidenceKind]string{SMBIOSUUID: guest.SMBIOSUUID, InstanceID: guest.InstanceID} {
+		told := func(e Evidence) bool { return e.Kind == kind }
+		if is == "" || !slices.ContainsFunc(p.listed.Evidence, told) || slices.Contains(p.listed.Evidence, Evidence{kind, is}) {
+			continue
+		}
+		return &Error{
+			Outcome: WrongMachine, Err: fmt.Errorf("another machine answered at %s: its %s is %s", p.guest.Machine().Address, kind.words(), is),
+			Hint: "The address was given to another machine: look where the platform says that this one is.",
+		}
+	}
+	return nil
 }
 
 // Release implements Releaser: what the guest holds is the guest's, and the rest was never counted.

@@ -48,6 +48,9 @@ type Listed struct {
 	At           time.Time
 }
 
+// Typed is the source of machines that somebody named on the command line.
+const Typed = "target"
+
 // A Kind is what a machine is. Each kind has baselines of its own.
 type Kind string
 
@@ -83,3 +86,13 @@ const (
 	InstanceID EvidenceKind = "instance_id" // EC2's, from the source or from DMI
 	MachineID  EvidenceKind = "machine_id"  // /etc/machine-id
 )
+
+func (k EvidenceKind) words() string {
+	switch k {
+	case SMBIOSUUID:
+		return "SMBIOS UUID"
+	case InstanceID:
+		return "instance id"
+	}
+	return "machine id"
+}

@@ -81,6 +81,8 @@ type FacetRecord struct {
 type MachineRecord struct {
 	Row           MachineRow
 	Machine       inventory.Machine
+	SameAs        string    // name of the machine that stands for it; empty for a machine of its own
+	GoneAt        time.Time // when its source listed it no more; zero while it does
 	FirstSeen     time.Time
 	LastRun       RunID             // the last run that tried it; 0 if none
 	LastTried     time.Time         // its start

@@ -1,6 +1,7 @@
 package drift
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -55,7 +56,7 @@ func (s *Service) record(ctx context.Context, tx Tx, run Run, results []collecto
 		return nil, fmt.Errorf("record machines: %w", err)
 	}
 
-	b := batch{tx: tx, at: run.StartedAt}
+	b := batch{tx: tx, at: run.StartedAt, unseen: s.UnseenAfter}
 	var late []*scanned
 	for i, r := range tried {
 		rev, why := revs.choose(records[i], use)
@@ -95,6 +96,7 @@ func (s *Service) record(ctx context.Context, tx Tx, run Run, results []collecto
 type batch struct {
 	tx       Tx
 	at       time.Time
+	unseen   time.Duration // after which a machine is missed
 	machines []*scanned
 }
 
@@ -127,9 +129,14 @@ func (m *scanned) revision() RevisionID {
 func (b *batch) add(rec MachineRecord, r collector.Result, rev *compiled, why string) {
 	m := &scanned{record: rec, result: r, rev: rev, why: why}
 	m.stale = rec.Compared != m.revision()
+	if o, told := b.presence(rec, r.Snapshot); told {
+		r.Snapshot.Observations = append(slices.Clone(r.Snapshot.Observations), o)
+		slices.SortFunc(r.Snapshot.Observations, func(a, b inventory.Observation) int { return cmp.Compare(a.Facet, b.Facet) })
+		m.result.Snapshot = r.Snapshot
+	}
 	for _, o := range r.Snapshot.Observations {
-		if !observed(r.Snapshot) {
-			break // the machine could not be read, not one facet or another: the outcome says so
+		if !observed(r.Snapshot) && o.Facet != inventory.Presence {
+			continue // the machine could not be read, not one facet or another: the outcome says so
 		}
 		old := rec.facet(o.Facet)
 		next := FacetRecord{
@@ -221,7 +228,9 @@ func (b *batch) seen() []SeenMachine {
 
 // observed reports whether anything of the machine could be read.
 func observed(s inventory.Snapshot) bool {
-	return slices.ContainsFunc(s.Observations, func(o inventory.Observation) bool { return o.Status.Observed() })
+	return slices.ContainsFunc(s.Observations, func(o inventory.Observation) bool {
+		return o.Status.Observed() && o.Facet != inventory.Presence
+	})
 }
 
 // reasonOf says in one sentence why the outcome is not OK.
@@ -353,9 +362,11 @@ func (s *Service) Compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ms := make([]inventory.Machine, len(all))
-	for i, m := range all {
-		ms[i] = m.Machine
+	var ms []inventory.Machine
+	for _, m := range all {
+		if m.Here() {
+			ms = append(ms, m.Machine)
+		}
 	}
 	return s.store.InTx(ctx, func(tx Tx) error {
 		revs, err := s.revisions(ctx, tx)
@@ -366,7 +377,7 @@ func (s *Service) Compare(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("lock machines: %w", err)
 		}
-		b := batch{tx: tx, at: s.now()}
+		b := batch{tx: tx, at: s.now(), unseen: s.UnseenAfter}
 		for _, rec := range records {
 			rev, why := revs.choose(rec, "")
 			b.add(rec, collector.Result{Machine: rec.Machine}, rev, why)

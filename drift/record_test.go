@@ -394,3 +394,31 @@ func TestHistoryAndSnapshotsAnswerForADate(t *testing.T) {
 		t.Error("a machine had a snapshot a year before it was seen")
 	}
 }
+
+func TestAFindingGoesWithItsMachineWhenThatIsFoundToBeAnother(t *testing.T) {
+	f := newFleet(t)
+	vm := f.result("vm-1", sshd)
+	vm.Machine.ID.Source, vm.Snapshot.Machine.ID.Source = "vc", "vc"
+	f.night(f.result("web-1", sshd), vm)
+	f.capture("web", "role=web", f.result("web-1", sshd))
+	f.night(f.result("web-1", sshd, nc))
+	f.findings("web-1 added tcp/0.0.0.0:4444 open Wed-Wed")
+	line := collector.Listed{Kind: collector.Host, Machine: f.result("web-1").Machine}
+	listed := collector.Listed{Kind: collector.VM, Machine: vm.Machine, Evidence: []collector.Evidence{{Kind: collector.SMBIOSUUID, Value: "u"}}}
+	links, err := f.svc.Link(t.Context(), []drift.Sighting{
+		{ID: vm.Machine.ID, Parts: []collector.Listed{listed}},
+		{ID: line.Machine.ID, Parts: []collector.Listed{line}, Guest: inventory.Identity{SMBIOSUUID: "u"}},
+	})
+	if err != nil || len(links) != 1 {
+		t.Fatal(links, err)
+	}
+	seen, _, err := f.svc.Register(t.Context(), []collector.Listed{line, listed}, nil)
+	if err != nil || len(seen) != 1 {
+		t.Fatal(seen, err)
+	}
+	f.findings("web-1 added tcp/0.0.0.0:4444 open Wed-Wed")
+	both := f.result("web-1", sshd, nc)
+	both.Machine, both.Snapshot.Machine = seen[0].Joined().Machine, seen[0].Joined().Machine
+	f.night(both)
+	f.findings("web-1 added tcp/0.0.0.0:4444 open Wed-Thu")
+}

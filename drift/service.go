@@ -11,17 +11,23 @@ import (
 
 // A Service is the use cases over one store.
 type Service struct {
+	// UnseenAfter is how long nobody may have been inside a machine before that is drift.
+	UnseenAfter time.Duration
+
 	store   Store
 	now     func() time.Time
 	goldens goldenCache
 }
+
+// DefaultUnseenAfter is a week: a machine that is off over a weekend is not missed.
+const DefaultUnseenAfter = 7 * 24 * time.Hour
 
 // New returns the use cases over a store. now is the clock; time.Now if nil.
 func New(store Store, now func() time.Time) *Service {
 	if now == nil {
 		now = time.Now
 	}
-	return &Service{store: store, now: now}
+	return &Service{UnseenAfter: DefaultUnseenAfter, store: store, now: now}
 }
 
 // StartRun begins a run over that many machines.

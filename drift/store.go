@@ -39,6 +39,8 @@ type Reader interface {
 	Machine(ctx context.Context, name string) (MachineRecord, error)
 	// States returns the states with those ids. An id that does not exist is ErrNotFound.
 	States(ctx context.Context, ids []StateID) (map[StateID]*inventory.State, error)
+	// Aliases returns the rows that are not machines of their own, because another one stands for them.
+	Aliases(ctx context.Context) ([]Alias, error)
 	// History returns the stretches of equal state of a machine's facets, oldest
 	// first, facet by facet in order.
 	History(ctx context.Context, m MachineRow) ([]Stretch, error)
@@ -111,6 +113,15 @@ type Tx interface {
 	// RetargetFinding points a finding at a change that says more of the same (a
 	// field that was unknown is known now), keeping its life.
 	RetargetFinding(ctx context.Context, old Finding, to Finding) error
+	// SetListed records what a source lists now, all of it, by native id: what it had and lists no
+	// more is gone, what it lists again is back, and what was one machine with one that is gone is
+	// not any more. It returns how many machines are gone since. Nothing is written where nothing changed.
+	SetListed(ctx context.Context, source string, ids []string, at time.Time) (int, error)
+	// Link makes two machines one: From is an alias of Into from now on, and its findings are Into's.
+	// It does nothing if one of the two is not there, or they are one already.
+	Link(ctx context.Context, l Link) error
+	// Unlink makes aliases machines of their own again. Findings stay where they are.
+	Unlink(ctx context.Context, ids []inventory.MachineID) error
 	// SetCompared records which revision the machines were compared with, 0 for none.
 	SetCompared(ctx context.Context, ms []MachineRow, rev RevisionID) error
 

@@ -25,6 +25,9 @@ const (
 	Task       Facet = "task"
 )
 
+// Presence is what vmdrift itself knows: whether it was inside the machine lately.
+const Presence Facet = "presence"
+
 // GuestFacets returns the facets that a scan of a guest observes, sorted.
 func GuestFacets() []Facet {
 	return []Facet{Groups, OS, Packages, Ports, Services, Users}
@@ -39,6 +42,7 @@ func PlatformFacets() []Facet {
 // Facets returns all facets, sorted.
 func Facets() []Facet {
 	all := append(GuestFacets(), PlatformFacets()...)
+	all = append(all, Presence)
 	slices.Sort(all)
 	return all
 }
@@ -89,6 +93,8 @@ func (f Facet) Fields() []string {
 		}
 	case Tags:
 		return []string{"value"}
+	case Presence:
+		return []string{"seen"}
 	case Hypervisor:
 		return []string{
 			"allowed", "build", "enabled", "issuer", "mode", "not_after", "policy", "running", "servers", "subject",

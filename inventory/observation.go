@@ -80,6 +80,8 @@ type Snapshot struct {
 	Probe string
 	// Privilege is how the facets were read: "root", "sudo" or "user". Empty where it has no meaning.
 	Privilege string
+	// Identity is how the guest can be told in another place. Not in the JSON form.
+	Identity Identity
 	// Observations has at most one entry per facet, sorted by facet.
 	Observations []Observation
 }

@@ -158,7 +158,9 @@ func findMachines(ctx context.Context, q querier, holding map[int32][]int32, ite
 	rows, err := q.Query(ctx, `
 		SELECT m.name, mf.state_id, mf.state_since AS since
 		FROM machine_facets mf JOIN machines m ON m.id = mf.machine_id
-		WHERE mf.state_id = ANY($1::integer[]) AND ($2::timestamptz IS NULL OR mf.state_since <= $2)
+		WHERE mf.state_id = ANY($1::integer[])
+		  AND CASE WHEN $2::timestamptz IS NULL THEN m.gone_at IS NULL ELSE mf.state_since <= $2 AND ($2 < m.gone_at) IS NOT FALSE END
+		  AND m.same_as IS NULL
 		UNION ALL
 		SELECT m.name, h.state_id, h.from_at
 		FROM state_history h JOIN machines m ON m.id = h.machine_id

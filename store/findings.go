@@ -63,7 +63,7 @@ func (s *Store) Findings(ctx context.Context, q drift.FindingQuery) ([]drift.Fin
 		LEFT JOIN machine_facets mf ON mf.machine_id = f.machine_id AND mf.facet_id = c.facet_id
 		LEFT JOIN baseline_revisions r ON r.id = ms.compared_id
 		LEFT JOIN baselines b ON b.id = r.baseline_id
-		WHERE ($1::text[] IS NULL OR m.name = ANY($1))
+		WHERE CASE WHEN $1::text[] IS NULL THEN m.gone_at IS NULL ELSE m.name = ANY($1) END AND m.same_as IS NULL
 		  AND ($2::text[] IS NULL OR f.state = ANY($2))
 		  AND ($3::text[] IS NULL OR fc.name = ANY($3))
 		ORDER BY m.name, fc.name, c.key, c.op, f.change_id`,

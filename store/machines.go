@@ -69,13 +69,14 @@ func (s *Store) read(ctx context.Context, f func(querier) error) error {
 
 // selectMachines reads machines without their facets; what follows it selects.
 const selectMachines = `
-	SELECT m.id, m.source, m.native_id, m.name, m.address, m.labels, m.first_seen,
+	SELECT m.id, m.source, m.native_id, m.name, m.address, m.labels, m.first_seen, m.gone_at, coalesce(o.name, '') AS same_as,
 	       nullif(s.tried_at, '-infinity') AS tried_at, nullif(s.observed_at, '-infinity') AS observed_at,
 	       s.run_id, s.compared_id, coalesce(b.name, '') AS baseline,
 	       coalesce(p.outcome, CASE WHEN s.run_id = 0 THEN '' ELSE 'ok' END) AS outcome,
 	       coalesce(p.reason, '') AS reason
 	FROM machines m
 	JOIN machine_seen s ON s.machine_id = m.id
+	LEFT JOIN machines o ON o.id = m.same_as
 	LEFT JOIN baseline_revisions r ON r.id = s.compared_id
 	LEFT JOIN baselines b ON b.id = r.baseline_id
 	LEFT JOIN machine_problems p ON p.machine_id = m.id AND p.until_run IS NULL
@@ -90,6 +91,8 @@ func readMachines(ctx context.Context, q querier, sql string, args ...any) ([]dr
 		Address    string
 		Labels     map[string]string
 		FirstSeen  time.Time
+		GoneAt     *time.Time
+		SameAs     string
 		TriedAt    *time.Time
 		ObservedAt *time.Time
 		RunID      int32
@@ -110,7 +113,7 @@ func readMachines(ctx context.Context, q querier, sql string, args ...any) ([]dr
 			Machine: inventory.Machine{
 				ID: inventory.MachineID{Source: r.Source, NativeID: r.NativeID}, Name: r.Name, Address: r.Address, Labels: r.Labels,
 			},
-			FirstSeen: r.FirstSeen, LastTried: orZero(r.TriedAt), LastObserved: orZero(r.ObservedAt),
+			SameAs: r.SameAs, GoneAt: orZero(r.GoneAt), FirstSeen: r.FirstSeen, LastTried: orZero(r.TriedAt), LastObserved: orZero(r.ObservedAt),
 			Outcome: r.Outcome, OutcomeReason: r.Reason,
 			Compared: drift.RevisionID(r.ComparedID), Baseline: r.Baseline,
 			LastRun: drift.RunID(r.RunID),

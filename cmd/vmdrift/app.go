@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/vmdrift/vmdrift/drift"
 	"github.com/vmdrift/vmdrift/internal/config"
@@ -103,7 +104,11 @@ func (a *app) open(ctx context.Context) (*drift.Service, *store.Store, error) {
 	if err := st.Migrate(ctx); err != nil {
 		return nil, nil, err
 	}
-	return drift.New(st, nil), st, nil
+	svc := drift.New(st, nil)
+	if after := time.Duration(a.config.Scan.UnseenAfter); after > 0 {
+		svc.UnseenAfter = after
+	}
+	return svc, st, nil
 }
 
 // databaseURL returns the URL that the flag, the configuration or the environment gives, or "".

@@ -109,6 +109,7 @@ func (a *app) snapshotToCapture(c *cobra.Command, svc *drift.Service, r *reach, 
 	if from != "" {
 		names = []string{from}
 	}
+	r.svc = svc
 	res, err := a.one(c, r, names)
 	if err != nil {
 		return inventory.Snapshot{}, err

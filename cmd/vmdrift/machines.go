@@ -35,6 +35,8 @@ type machineRow struct {
 	FirstSeen    time.Time         `json:"first_seen"`
 	LastTried    time.Time         `json:"last_tried"`
 	LastObserved *time.Time        `json:"last_observed" jsonschema:"nullable"`
+	SameAs       string            `json:"same_as,omitempty" jsonschema:"description=The machine that this is another name of."`
+	GoneAt       *time.Time        `json:"gone_at,omitempty" jsonschema:"description=When its source listed it no more."`
 	Baseline     string            `json:"baseline,omitempty" jsonschema:"description=What it was compared with last."`
 	Drift        map[string]int    `json:"drift"`
 	Facets       []facetRow        `json:"facets"`
@@ -55,7 +57,7 @@ func machineRowOf(m drift.MachineRecord, findings []drift.FindingRecord) machine
 		Schema: "vmdrift.machine/v1", Machine: m.Machine.Name, Source: m.Machine.ID.Source, NativeID: m.Machine.ID.NativeID,
 		Address: m.Machine.Address, Labels: m.Machine.Labels, Outcome: string(m.Outcome), Reason: m.OutcomeReason,
 		Baseline: m.Baseline, FirstSeen: m.FirstSeen, LastTried: m.LastTried, LastObserved: timeOrNil(m.LastObserved),
-		Drift: map[string]int{}, Facets: []facetRow{},
+		SameAs: m.SameAs, GoneAt: timeOrNil(m.GoneAt), Drift: map[string]int{}, Facets: []facetRow{},
 	}
 	for _, f := range findings {
 		if f.MachineName == m.Machine.Name {
@@ -83,7 +85,8 @@ func timeOrNil(t time.Time) *time.Time {
 }
 
 func (a *app) machinesList() *cobra.Command {
-	return &cobra.Command{
+	var all bool
+	c := &cobra.Command{
 		Use: "list", Short: "List machines, how much drift they have, and when they were seen", Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			svc, st, err := a.open(c.Context())
@@ -97,6 +100,9 @@ func (a *app) machinesList() *cobra.Command {
 			findings, err := svc.Findings(c.Context(), drift.FindingQuery{States: drift.Live()})
 			if err != nil {
 				return err
+			}
+			if !all {
+				ms = slices.DeleteFunc(ms, func(m drift.MachineRecord) bool { return !m.Here() })
 			}
 			rows, cells := []machineRow{}, [][]string{}
 			for _, m := range ms {
@@ -114,19 +120,32 @@ func (a *app) machinesList() *cobra.Command {
 				defer flush()
 				fmt.Fprintln(t, "MACHINE\tLABELS\tLAST SEEN\tLAST TRY\tBASELINE\tDRIFT")
 				for i, r := range rows {
-					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Machine, labelText(r.Labels), when(ms[i].LastObserved, time.Now()), r.Outcome,
+					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Machine, labelText(r.Labels), when(ms[i].LastObserved, time.Now()), standing(ms[i]),
 						either(r.Baseline, "-"), driftText(r.Drift))
 				}
 			}})
 		},
 	}
+	c.Flags().BoolVar(&all, "all", false, "also those that their source lists no more, and other names of a machine")
+	return c
+}
+
+// standing is how the last try went, or why there is none any more.
+func standing(m drift.MachineRecord) string {
+	switch {
+	case m.SameAs != "":
+		return "is " + m.SameAs
+	case !m.GoneAt.IsZero():
+		return "gone from " + m.Machine.ID.Source
+	}
+	return string(m.Outcome)
 }
 
 // labelText writes labels as a selector would; the implicit ones go without saying.
 func labelText(labels map[string]string) string {
 	var parts []string
 	for _, k := range sortedKeys(labels) {
-		if k != "name" && k != "source" {
+		if k != "kind" && k != "name" && k != "source" {
 			parts = append(parts, k+"="+labels[k])
 		}
 	}
@@ -185,16 +204,27 @@ func (a *app) machinesShow() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		all, err := st.ListMachines(c.Context())
+		if err != nil {
+			return err
+		}
+		others := slices.DeleteFunc(all, func(o drift.MachineRecord) bool { return o.SameAs != m.Machine.Name })
 		row := machineRowOf(m, findings)
-		return a.print(listing{table: func(w io.Writer) { a.writeMachine(w, m, row, findings) }})
+		return a.print(listing{table: func(w io.Writer) { a.writeMachine(w, m, others, row, findings) }})
 	}
 	return c
 }
 
-func (a *app) writeMachine(w io.Writer, m drift.MachineRecord, row machineRow, findings []drift.FindingRecord) {
+func (a *app) writeMachine(w io.Writer, m drift.MachineRecord, others []drift.MachineRecord, row machineRow, findings []drift.FindingRecord) {
 	st, now := a.style, time.Now()
 	fmt.Fprintf(w, "%s  %s\n", st.bold(row.Machine), row.Address)
 	fmt.Fprintf(w, "  identity   %s, %s\n", row.Source, row.NativeID)
+	for _, o := range others {
+		fmt.Fprintf(w, "  also       %s, %s  %s\n", o.Machine.ID.Source, o.Machine.ID.NativeID, o.Machine.Address)
+	}
+	if !m.Here() {
+		fmt.Fprintf(w, "  %s\n", st.warn(standing(m)))
+	}
 	fmt.Fprintf(w, "  labels     %s\n", labelText(row.Labels))
 	fmt.Fprintf(w, "  first seen %s, last seen %s\n", when(row.FirstSeen, now), when(m.LastObserved, now))
 	fmt.Fprintf(w, "  last try   %s, %s", row.Outcome, when(row.LastTried, now))

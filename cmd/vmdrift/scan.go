@@ -43,10 +43,6 @@ Exit status: 0 no drift, 1 drift, 2 if a machine could not be scanned.`,
 		if err != nil {
 			return err
 		}
-		targets, err := r.targets(c.Context(), names)
-		if err != nil {
-			return err
-		}
 		svc, _, err := a.open(c.Context())
 		if err != nil {
 			return err
@@ -54,8 +50,16 @@ Exit status: 0 no drift, 1 drift, 2 if a machine could not be scanned.`,
 		if err := svc.CheckBaseline(c.Context(), use); err != nil {
 			return err
 		}
+		r.svc = svc
+		targets, err := r.targets(c.Context(), names)
+		if err != nil {
+			return err
+		}
 		s, err := a.scan(c.Context(), svc, "scan", targets, limits, use)
 		if err != nil {
+			return err
+		}
+		if s.links, err = r.link(c.Context(), svc, s); err != nil {
 			return err
 		}
 		s.problems = r.problems
@@ -78,6 +82,8 @@ type scanReport struct {
 	machines []scannedMachine // sorted by name
 	findings []drift.FindingRecord
 	problems []sourceProblem // of sources that could not list all their machines
+	links    []drift.Link    // what was found to be one machine
+	listedAs map[inventory.MachineID]string
 	took     time.Duration
 }
 
@@ -356,6 +362,7 @@ func (a *app) writeScan(w io.Writer, s *scanReport) {
 		}
 	}
 	fmt.Fprintf(w, "\n%s in %s: %s\n", count(len(s.machines), "machine", "machines"), s.took.Round(10*time.Millisecond), strings.Join(parts, ", "))
+	a.writeLinks(w, s)
 	if n[unmatched] > 0 && n[drifted]+n[inSync] == 0 {
 		fmt.Fprintf(w, "Say what is right first: vmdrift baseline capture NAME --from TARGET\n")
 	}

@@ -32,7 +32,7 @@ func TestScripts(t *testing.T) {
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"status": status, "guests": g.start, "inventory": g.inventory, "on": g.on,
 					"vcenter":  func(ts *testscript.TestScript, _ bool, _ []string) { v.start(ts, g) },
-					"vm":       func(ts *testscript.TestScript, _ bool, args []string) { v.vm(ts, args) },
+					"vm":       func(ts *testscript.TestScript, _ bool, args []string) { v.vm(ts, g, args) },
 					"envsubst": envsubst,
 				},
 				Setup: func(env *testscript.Env) error {

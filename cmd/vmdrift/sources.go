@@ -17,6 +17,7 @@ import (
 	"github.com/vmdrift/vmdrift/collector/aws"
 	"github.com/vmdrift/vmdrift/collector/hosts"
 	"github.com/vmdrift/vmdrift/collector/vsphere"
+	"github.com/vmdrift/vmdrift/drift"
 	"github.com/vmdrift/vmdrift/internal/config"
 	"github.com/vmdrift/vmdrift/inventory"
 )
@@ -117,8 +118,9 @@ func (p sourceProblem) text(paint func(string) string) string {
 }
 
 // listAll lists the sources, all at once, and returns the wanted machines in the order
-// of the sources. A source that fails is a problem, and the others are listed.
-func listAll(ctx context.Context, sources []source) ([]collector.Listed, []sourceProblem) {
+// of the sources. A source that fails is a problem, and the others are listed; answered has those
+// that listed all they have, wanted or not.
+func listAll(ctx context.Context, sources []source) (machines []collector.Listed, answered []drift.SourceAnswer, problems []sourceProblem) {
 	type answer struct {
 		collector.Listing
 		err error
@@ -129,8 +131,6 @@ func listAll(ctx context.Context, sources []source) ([]collector.Listed, []sourc
 		wg.Go(func() { answers[i].Listing, answers[i].err = s.List(ctx) })
 	}
 	wg.Wait()
-	var machines []collector.Listed
-	var problems []sourceProblem
 	for i, a := range answers {
 		name := sources[i].Name()
 		if a.err != nil {
@@ -144,8 +144,15 @@ func listAll(ctx context.Context, sources []source) ([]collector.Listed, []sourc
 		for _, p := range a.Problems {
 			problems = append(problems, sourceProblem{name, p})
 		}
+		if a.err == nil && len(a.Problems) == 0 {
+			whole := drift.SourceAnswer{Source: name}
+			for _, m := range a.Machines {
+				whole.IDs = append(whole.IDs, m.Machine.ID.NativeID)
+			}
+			answered = append(answered, whole)
+		}
 		for _, m := range a.Machines {
-			m.Machine = withLabels(m.Machine)
+			m.Machine = withLabels(m.Machine, m.Kind)
 			m.Machine.Address = sources[i].address(m.Machine.Address)
 			if m.At.IsZero() {
 				m.At = time.Now().UTC()
@@ -155,7 +162,7 @@ func listAll(ctx context.Context, sources []source) ([]collector.Listed, []sourc
 			}
 		}
 	}
-	return machines, problems
+	return machines, answered, problems
 }
 
 func (a *app) sourcesCommand() *cobra.Command {
@@ -230,7 +237,7 @@ func (a *app) testSource(ctx context.Context, s source) error {
 		Address string            `json:"address"`
 		Labels  map[string]string `json:"labels"`
 	}
-	listed, problems := listAll(ctx, []source{s})
+	listed, _, problems := listAll(ctx, []source{s})
 	rows, cells := []row{}, [][]string{}
 	for _, m := range listed {
 		rows = append(rows, row{"vmdrift.listed/v1", m.Machine.Name, m.Kind, m.Power, m.Machine.Address, m.Machine.Labels})

@@ -19,6 +19,7 @@ import (
 	"github.com/vmdrift/vmdrift/collector/hosts"
 	"github.com/vmdrift/vmdrift/collector/local"
 	"github.com/vmdrift/vmdrift/collector/ssh"
+	"github.com/vmdrift/vmdrift/drift"
 	"github.com/vmdrift/vmdrift/internal/config"
 	"github.com/vmdrift/vmdrift/inventory"
 )
@@ -41,7 +42,11 @@ type reach struct {
 	sudo        string
 	directory   bool
 
-	problems []sourceProblem // of the sources that were asked
+	svc       *drift.Service       // knows which names are of one machine; nil for a command without a database
+	problems  []sourceProblem      // of the sources that were asked
+	answered  []drift.SourceAnswer // those of them that listed all they have
+	listed    []collector.Listed   // everything that is listed, wanted here or not
+	sightings []drift.Sighting     // the same, machine by machine
 }
 
 const (
@@ -121,6 +126,11 @@ func (r *reach) targets(ctx context.Context, names []string) ([]collector.Target
 	if err != nil {
 		return nil, err
 	}
+	if r.svc != nil {
+		if machines, err = r.joined(ctx, machines); err != nil {
+			return nil, err
+		}
+	}
 	var dialer *ssh.Dialer
 	var out []collector.Target
 	seen := map[inventory.MachineID]bool{}
@@ -165,6 +175,29 @@ func (r *reach) targets(ctx context.Context, names []string) ([]collector.Target
 	return out, nil
 }
 
+// joined returns the wanted machines, each once, with what all places say of it that list it.
+func (r *reach) joined(ctx context.Context, wanted []collector.Listed) ([]collector.Listed, error) {
+	all, empty, err := r.svc.Register(ctx, slices.Concat(wanted, r.listed), r.answered)
+	if err != nil {
+		return nil, err
+	}
+	r.sightings = all
+	for _, sentence := range empty {
+		fmt.Fprintf(r.app.stderr, "vmdrift: %s\n", sentence)
+	}
+	place := map[inventory.MachineID]int{}
+	for i, s := range all {
+		for _, p := range s.Parts {
+			place[p.Machine.ID] = i
+		}
+	}
+	out := make([]collector.Listed, len(wanted))
+	for i, w := range wanted {
+		out[i] = all[place[w.Machine.ID]].Joined()
+	}
+	return out, nil
+}
+
 // named returns the machines of those names: as the configuration or a source lists
 // them, or else as targets. No names are all that is listed.
 func (r *reach) named(ctx context.Context, names []string) ([]collector.Listed, error) {
@@ -182,14 +215,14 @@ func (r *reach) named(ctx context.Context, names []string) ([]collector.Listed, 
 		known[m.Name] = l
 		all = append(all, l)
 	}
-	unknown := slices.ContainsFunc(names, func(n string) bool { _, ok := known[n]; return !ok })
-	if len(r.app.config.Sources) > 0 && (len(names) == 0 || unknown) {
-		sources, err := r.app.sources(ctx)
-		if err != nil {
-			return nil, err
-		}
-		listed, problems := listAll(ctx, sources)
-		r.problems = append(r.problems, problems...)
+	sources, err := r.sourcesFor(ctx, names, known)
+	if err != nil {
+		return nil, err
+	}
+	if len(sources) > 0 {
+		listed, answered, problems := listAll(ctx, sources)
+		r.problems, r.answered = append(r.problems, problems...), answered
+		r.listed = append(r.listed, listed...)
 		for _, l := range listed {
 			// A name that two inventories have is one machine, and the first says where it is. A
 			// platform's names prove nothing: its machines are what its ids say.
@@ -205,6 +238,7 @@ func (r *reach) named(ctx context.Context, names []string) ([]collector.Listed, 
 	if len(names) == 0 {
 		return all, nil
 	}
+	r.listed = append(all, r.listed...)
 	for _, name := range names {
 		l, ok := known[name]
 		if !ok {
@@ -213,6 +247,34 @@ func (r *reach) named(ctx context.Context, names []string) ([]collector.Listed, 
 		out = append(out, l)
 	}
 	return out, nil
+}
+
+// sourcesFor returns the sources to ask for the machines of those names: all, unless each stands in the
+// configuration, as known says; then those that are known to list one of them too.
+func (r *reach) sourcesFor(ctx context.Context, names []string, known map[string]collector.Listed) ([]source, error) {
+	if len(r.app.config.Sources) == 0 {
+		return nil, nil
+	}
+	all, err := r.app.sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var ids []inventory.MachineID
+	for _, n := range names {
+		l, ok := known[n]
+		if !ok {
+			return all, nil
+		}
+		ids = append(ids, l.Machine.ID)
+	}
+	switch {
+	case len(names) == 0:
+		return all, nil
+	case r.svc == nil:
+		return nil, nil
+	}
+	also, err := r.svc.SourcesOf(ctx, ids)
+	return slices.DeleteFunc(all, func(s source) bool { return !slices.Contains(also, s.Name()) }), err
 }
 
 // wayIn reports whether there is a guest to go into, and if there is one that can't be entered, why.
@@ -233,7 +295,7 @@ func wayIn(m collector.Listed) (*collector.Error, bool) {
 
 const (
 	localAddress = hosts.Local
-	targetSource = "target" // of machines that were named on the command line
+	targetSource = collector.Typed
 )
 
 // maxAnswers bounds what all machines in flight may have sent, in bytes, beyond the usual.
@@ -254,7 +316,7 @@ func listedAt(m config.Machine) collector.Listed {
 	}
 	return collector.Listed{Kind: collector.Host, Machine: withLabels(inventory.Machine{
 		ID: inventory.MachineID{Source: source, NativeID: id}, Name: m.Name, Address: address, Labels: m.Labels,
-	})}
+	}, collector.Host)}
 }
 
 // localID is what this machine calls itself whatever its name is; its name where it has nothing better.
@@ -266,9 +328,9 @@ func localID() string {
 	return local.Name()
 }
 
-// withLabels gives a machine the labels that baselines can always select by: name and source.
-func withLabels(m inventory.Machine) inventory.Machine {
-	labels := map[string]string{"name": labelValue(m.Name), "source": m.ID.Source}
+// withLabels gives a machine the labels that baselines can always select by: kind, name and source.
+func withLabels(m inventory.Machine, k collector.Kind) inventory.Machine {
+	labels := map[string]string{"kind": string(k), "name": labelValue(m.Name), "source": m.ID.Source}
 	maps.Copy(labels, m.Labels)
 	m.Labels = labels
 	return m

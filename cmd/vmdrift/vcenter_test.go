@@ -49,7 +49,7 @@ func (v *vcenter) start(ts *testscript.TestScript, g *guests) {
 }
 
 // vm is the command `vm NAME WHAT [VALUE]`.
-func (v *vcenter) vm(ts *testscript.TestScript, args []string) {
+func (v *vcenter) vm(ts *testscript.TestScript, g *guests, args []string) {
 	ctx := context.Background()
 	finder := find.NewFinder(v.admin)
 	dc, err := finder.DefaultDatacenter(ctx)
@@ -65,6 +65,11 @@ func (v *vcenter) vm(ts *testscript.TestScript, args []string) {
 		done(vm.Reconfigure(ctx, types.VirtualMachineConfigSpec{ExtraConfig: []types.BaseOptionValue{
 			&types.OptionValue{Key: "SET.guest.ipAddress", Value: args[2]},
 		}}))
+	case "is": // the simulated guest of that name runs in it
+		done(vm.Reconfigure(ctx, types.VirtualMachineConfigSpec{Uuid: g.fleet.Host(args[2]).UUID()}))
+	case "delete":
+		done(vm.PowerOff(ctx))
+		done(vm.Destroy(ctx))
 	case "memory":
 		mb, err := strconv.ParseInt(args[2], 10, 64)
 		ts.Check(err)

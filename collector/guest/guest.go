@@ -75,7 +75,7 @@ func Collect(ctx context.Context, r collector.Runner, o Options) (inventory.Snap
 	runErr := r.Run(ctx, Command(), stdin(nonce, o), out)
 	f := readFrame(out.buf, nonce)
 	snap.Privilege = f.how
-	snap.Observations = observe(f, snap.TakenAt, runErr)
+	snap.Observations, snap.Identity = observe(f, snap.TakenAt, runErr)
 	err := explain(f, out.buf, runErr)
 	if !o.Memory.take(held(snap)) {
 		for i, o := range snap.Observations {

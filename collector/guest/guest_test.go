@@ -306,7 +306,8 @@ func FuzzAnswer(f *testing.F) {
 	f.Add("\nNONCE hello 1 user\n\nNONCE begin sysv\n/etc/init.d/cron\n\nNONCE end sysv 0\n\nNONCE read services\n")
 	f.Fuzz(func(t *testing.T, answer string) {
 		frame := func() inventory.Snapshot {
-			return inventory.Snapshot{Observations: observe(readFrame([]byte(answer), "NONCE"), time.Unix(1e9, 0), nil)}
+			obs, _ := observe(readFrame([]byte(answer), "NONCE"), time.Unix(1e9, 0), nil)
+			return inventory.Snapshot{Observations: obs}
 		}
 		s := frame()
 		checkSnapshot(t, s)

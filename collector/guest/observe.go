@@ -20,8 +20,8 @@ type answer struct {
 	today     int // the machine's date, in days since 1970
 }
 
-// observe makes the observations of all guest facets, sorted by facet.
-func observe(f frame, now time.Time, runErr error) []inventory.Observation {
+// observe makes the observations of all guest facets, sorted by facet, and says whose they are.
+func observe(f frame, now time.Time, runErr error) ([]inventory.Observation, inventory.Identity) {
 	a := answer{frame: f, root: f.how == "root" || f.how == "sudo", cut: "the probe's answer ended before this"}
 	switch {
 	case f.how == "" && runErr != nil:
@@ -45,7 +45,7 @@ func observe(f frame, now time.Time, runErr error) []inventory.Observation {
 			a.today = int(a.units.now / 86400)
 		}
 	}
-	return []inventory.Observation{a.groupsFacet(), a.osFacet(), a.packagesFacet(), a.portsFacet(), a.servicesFacet(), a.usersFacet()}
+	return []inventory.Observation{a.groupsFacet(), a.osFacet(), a.packagesFacet(), a.portsFacet(), a.servicesFacet(), a.usersFacet()}, a.facts.identity()
 }
 
 // observed makes the observation of a state in which the fields missing are, on

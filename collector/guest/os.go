@@ -19,6 +19,8 @@ import (
 //	kernel=6.1.0-37-amd64
 //	architecture=x86_64
 //	smbios_uuid=4C4C4544-0042-3510-8052-B4C04F4E3732
+//	boot_id=0e1cbe4b-ee6c-4be4-8e56-9b1d6b0ef2e1
+//	asset_tag=i-0f3a4c1d2e5b67890
 //	vendor=QEMU
 //	product=Standard PC (Q35 + ICH9, 2009)
 type facts map[string]string
@@ -55,6 +57,21 @@ func (f facts) release(name string) string {
 	}
 	return string(out)
 }
+
+// identity returns how the guest can be told elsewhere. It is not part of any state.
+func (f facts) identity() inventory.Identity {
+	id := inventory.Identity{MachineID: plain(f["machine_id"]), BootID: plain(f["boot_id"])}
+	if f["container"] != "" {
+		return id // its firmware is that of its host
+	}
+	id.SMBIOSUUID = plain(f["smbios_uuid"])
+	if tag := plain(f["asset_tag"]); strings.HasPrefix(tag, "i-") && f["vendor"] == "Amazon EC2" {
+		id.InstanceID = tag
+	}
+	return id
+}
+
+func plain(s string) string { return inventory.Escape(strings.ToLower(s)) }
 
 // osState returns the state of the facet os, and the items that are not known.
 func osState(f facts, root bool) (*inventory.State, []string, error) {

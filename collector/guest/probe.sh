@@ -138,6 +138,8 @@ os_facts() {
 	first architecture /proc/sys/kernel/arch || say "architecture=$(uname -m)"
 	first smbios_uuid /sys/class/dmi/id/product_uuid
 	[ -e /sys/class/dmi/id/product_uuid ] || say no_smbios=
+	first boot_id /proc/sys/kernel/random/boot_id
+	first asset_tag /sys/class/dmi/id/board_asset_tag
 	virtualization
 	return 0
 }

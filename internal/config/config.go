@@ -52,6 +52,7 @@ type Scan struct {
 	Concurrency int      `yaml:"concurrency" json:"concurrency,omitempty" jsonschema:"description=Machines in flight at once.,minimum=1"`
 	Timeout     Duration `yaml:"timeout" json:"timeout,omitempty" jsonschema:"type=string,description=The time one machine may take (30s or 2m)."`
 	Sudo        string   `yaml:"sudo" json:"sudo,omitempty" jsonschema:"enum=auto,enum=never,description=auto: read as root where sudo allows it without a password."`
+	UnseenAfter Duration `yaml:"unseen_after" json:"unseen_after,omitempty" jsonschema:"type=string,description=How long nobody may have been inside a machine before that is drift; 168h (a week) if left out."`
 	Directory   bool     `yaml:"directory" json:"directory,omitempty" jsonschema:"description=Also list the users and groups of directory services."`
 }
 
@@ -322,7 +323,7 @@ func (f *File) Secret(ref string) (string, error) {
 func nearest(word string) string {
 	known := []string{
 		"vmdrift", "database", "data", "ssh", "scan", "machines", "config", "identity_files", "user", "port", "jump", "known_hosts",
-		"accept_new", "password_file", "password_command", "concurrency", "timeout", "sudo", "directory", "name", "address", "labels",
+		"accept_new", "password_file", "password_command", "concurrency", "timeout", "sudo", "unseen_after", "directory", "name", "address", "labels",
 		"sources", "type", "path", "where", "login", "url", "password", "ca_file", "thumbprint", "templates", "profile", "regions",
 		"roles", "ecs", "user_data", "termination_protection", "public_address", "arn", "external_id",
 	}

@@ -3,6 +3,7 @@ package simvm
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -52,6 +53,9 @@ func (m *Machine) change(f func(*state) error) error {
 	m.now.Store(&image{state: next, dist: m.dist})
 	return nil
 }
+
+// UUID returns the UUID of its firmware, as the kernel would show it.
+func (m *Machine) UUID() string { return strings.ToLower(m.image().state.uuid) }
 
 // A state is all that a machine is at one time.
 type state struct {

@@ -18,6 +18,10 @@ func (i *image) proc(t *node) {
 	kernel := p.dir("sys/kernel")
 	kernel.file("hostname", i.state.hostname+"\n")
 	kernel.file("osrelease", i.state.kernel+"\n")
+	// As random as the machine's UUID, of which it is another spelling: it boots once.
+	boot := []byte(strings.ToLower(i.state.uuid))
+	slices.Reverse(boot)
+	kernel.file("random/boot_id", string(boot)+"\n")
 	kernel.file("ostype", "Linux\n")
 	if i.dist.procArch {
 		kernel.file("arch", "x86_64\n")

@@ -1,0 +1,49 @@
+package drift_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/vmdrift/vmdrift/collector"
+	"github.com/vmdrift/vmdrift/inventory"
+)
+
+// off is a night on which nobody answered.
+func (f *fleet) off(name string, platform ...inventory.Observation) collector.Result {
+	r := f.result(name)
+	r.Outcome, r.Err = collector.SwitchedOff, errors.New("so the source says")
+	r.Snapshot.Observations = platform
+	return r
+}
+
+func TestAMachineThatNobodyWasInsideForTooLongIsDriftUntilSomebodyIs(t *testing.T) {
+	f := newFleet(t)
+	f.svc.UnseenAfter = 2 * 24 * time.Hour
+	f.night(f.result("web-1", sshd))
+	f.capture("web", "role=web", f.result("web-1", sshd))
+	f.night(f.off("web-1"))
+	f.night(f.off("web-1"))
+	f.findings()
+	f.night(f.off("web-1")) // three days after
+	f.findings("web-1 changed guest open Fri-Fri")
+	f.night(f.off("web-1"))
+	f.findings("web-1 changed guest open Fri-Fri") // as nothing was seen since
+	f.night(f.result("web-1", sshd))
+	f.findings("web-1 changed guest resolved Fri-Fri")
+}
+
+func TestAMachineWithoutAGuestIsNotMissed(t *testing.T) {
+	f := newFleet(t)
+	f.svc.UnseenAfter = time.Hour
+	host := func() collector.Result {
+		r := f.result("esx-1")
+		r.Snapshot.Observations = []inventory.Observation{inventory.Observe(f.state(inventory.Hypervisor, "version\tbuild=1"))}
+		return r
+	}
+	f.night(host())
+	f.capture("esx", "role=web", host())
+	f.night(host())
+	f.night(host())
+	f.findings()
+}
