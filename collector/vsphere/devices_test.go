@@ -141,14 +141,28 @@ func TestAMachineWithoutConfigurationIsAProblemAndNotListed(t *testing.T) {
 
 func TestASnapshotDoesNotChangeADisk(t *testing.T) {
 	vm := machine()
-	before := hardware(object{}, vm).State
+	before := hardware(object{}, vm, time.Time{}).State
 	disk := vm.Config.Hardware.Device[2].(*types.VirtualDisk)
 	old := disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo)
 	next := *old
 	next.Parent, next.FileName = old, "[ds] vm/vm-000002.vmdk"
 	disk.Backing = &next
-	if after := hardware(object{}, vm).State; after.Digest() != before.Digest() {
+	if after := hardware(object{}, vm, time.Time{}).State; after.Digest() != before.Digest() {
 		t.Error(cmp.Diff(before.Text(), after.Text()))
+	}
+}
+
+func TestASnapshotThatIsForgottenIsTold(t *testing.T) {
+	vm := machine()
+	taken := time.Date(2024, 2, 29, 11, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		old  time.Time
+		want bool
+	}{{taken, false}, {taken.Add(time.Second), true}} {
+		text := hardware(object{}, vm, c.old).State.Text()
+		if got := strings.Contains(text, "old_snapshot/a/b#1\tcreated=2024-02-29T11:00:00Z"); got != c.want {
+			t.Errorf("of one taken at %s, where those before %s are old: told is %v", taken, c.old, got)
+		}
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 )
 
 // hardware observes what the machine is made of. Unset means off for the switches of this API:
-// a property that was refused is told apart by object.missing.
-func hardware(o object, vm *mo.VirtualMachine) inventory.Observation {
+// a property that was refused is told apart by object.missing. Snapshots taken before old are forgotten ones.
+func hardware(o object, vm *mo.VirtualMachine, old time.Time) inventory.Observation {
 	l := newList(inventory.Hardware)
 	c := vm.Config
 	on := powerOf(vm) == collector.PowerOn
@@ -46,7 +46,7 @@ func hardware(o object, vm *mo.VirtualMachine) inventory.Observation {
 		devices(l, c.Hardware.Device, on)
 	}
 	if l.read(o, "snapshot") && vm.Snapshot != nil {
-		snapshots(l, vm.Snapshot.RootSnapshotList, 0)
+		snapshots(l, vm.Snapshot.RootSnapshotList, old, 0)
 	}
 	return l.observation(inventory.Hardware)
 }
@@ -79,15 +79,19 @@ func tools(l *list, o object, vm *mo.VirtualMachine, on bool) {
 // maxSnapshotDepth is four times as deep as the platform allows: the server may lie.
 const maxSnapshotDepth = 128
 
-// snapshots adds an item per snapshot. Its age is for a rule to judge, so that what is written
-// here stays as it is.
-func snapshots(l *list, trees []types.VirtualMachineSnapshotTree, depth int) {
+// snapshots adds an item per snapshot, and one more once it is old: taking one is an everyday thing, and
+// forgetting it another. Neither changes from night to night.
+func snapshots(l *list, trees []types.VirtualMachineSnapshotTree, old time.Time, depth int) {
 	if depth > maxSnapshotDepth {
 		return
 	}
 	for _, t := range trees {
-		l.add("snapshot/"+unescapeName(t.Name)+"#"+itoa(t.Id), text("created", t.CreateTime.UTC().Format(time.RFC3339)))
-		snapshots(l, t.ChildSnapshotList, depth+1)
+		key, created := unescapeName(t.Name)+"#"+itoa(t.Id), text("created", t.CreateTime.UTC().Format(time.RFC3339))
+		l.add("snapshot/"+key, created)
+		if t.CreateTime.Before(old) {
+			l.add("old_snapshot/"+key, created)
+		}
+		snapshots(l, t.ChildSnapshotList, old, depth+1)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
@@ -22,7 +23,8 @@ type infra struct {
 	fields   map[int32]fieldDef // custom attributes
 	computes map[ref]ref        // the cluster of each host
 	tags     map[ref][]tagging
-	tagsErr  error // why tags could not be read
+	tagsErr  error     // why tags could not be read
+	old      time.Time // a snapshot taken before is old
 }
 
 // A place is a folder, datacenter, cluster or resource pool.

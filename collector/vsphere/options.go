@@ -29,11 +29,15 @@ type Options struct {
 
 	Templates bool // list templates too
 
-	Timeout time.Duration    // of one listing; 0 is 10 minutes
-	Now     func() time.Time // nil is time.Now; only certificates are held against it
+	OldSnapshot time.Duration    // the age at which a VM's snapshot counts as forgotten; 0 is a week
+	Timeout     time.Duration    // of one listing; 0 is 10 minutes
+	Now         func() time.Time // nil is time.Now; certificates and the age of snapshots are held against it
 }
 
-const defaultTimeout = 10 * time.Minute
+const (
+	defaultTimeout     = 10 * time.Minute
+	defaultOldSnapshot = 7 * 24 * time.Hour
+)
 
 // A Source lists a vCenter. It keeps its session between listings, and logs in
 // again when the session has expired. It is safe for concurrent use; listings
@@ -71,6 +75,9 @@ func New(o Options) (*Source, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
 	}
+	if o.OldSnapshot <= 0 {
+		o.OldSnapshot = defaultOldSnapshot
+	}
 	return &Source{opts: o, url: u, tls: conf, page: pageSize}, nil
 }
 
@@ -94,3 +101,10 @@ func parseURL(text string) (*url.URL, error) {
 
 // Name implements collector.Source.
 func (s *Source) Name() string { return s.opts.Name }
+
+func (s *Source) now() time.Time {
+	if s.opts.Now != nil {
+		return s.opts.Now()
+	}
+	return time.Now()
+}

@@ -33,7 +33,7 @@ func (in *infra) listVM(source string, o object, vm *mo.VirtualMachine) (collect
 		l.Machine.Name = inventory.Escape(o.ref.Value)
 	}
 	l.Observations = []inventory.Observation{
-		hardware(o, vm),
+		hardware(o, vm, in.old),
 		in.network(o, vm),
 		in.tagsOf(o, in.vmPlaces(vm), vm.CustomValue),
 	}

@@ -73,12 +73,13 @@ type Source struct {
 
 	Path string `yaml:"path" json:"path,omitempty" jsonschema:"description=ansible and ssh_config: the file; of ansible also a folder."`
 
-	URL        string `yaml:"url" json:"url,omitempty" jsonschema:"description=vsphere: the vCenter."`
-	User       string `yaml:"user" json:"user,omitempty" jsonschema:"description=vsphere: who asks it."`
-	Password   string `yaml:"password" json:"password,omitempty" jsonschema:"description=vsphere: env:NAME or file:PATH."`
-	CAFile     string `yaml:"ca_file" json:"ca_file,omitempty" jsonschema:"description=vsphere: the authority of its certificate."`
-	Thumbprint string `yaml:"thumbprint" json:"thumbprint,omitempty" jsonschema:"description=vsphere: its certificate itself instead of an authority."`
-	Templates  bool   `yaml:"templates" json:"templates,omitempty" jsonschema:"description=vsphere: templates too."`
+	URL         string   `yaml:"url" json:"url,omitempty" jsonschema:"description=vsphere: the vCenter."`
+	User        string   `yaml:"user" json:"user,omitempty" jsonschema:"description=vsphere: who asks it."`
+	Password    string   `yaml:"password" json:"password,omitempty" jsonschema:"description=vsphere: env:NAME or file:PATH."`
+	CAFile      string   `yaml:"ca_file" json:"ca_file,omitempty" jsonschema:"description=vsphere: the authority of its certificate."`
+	Thumbprint  string   `yaml:"thumbprint" json:"thumbprint,omitempty" jsonschema:"description=vsphere: its certificate itself instead of an authority."`
+	OldSnapshot Duration `yaml:"old_snapshot" json:"old_snapshot,omitempty" jsonschema:"type=string,description=vsphere: the age at which a snapshot counts as forgotten; 168h (a week) if left out."`
+	Templates   bool     `yaml:"templates" json:"templates,omitempty" jsonschema:"description=vsphere: templates too."`
 
 	Profile               string   `yaml:"profile" json:"profile,omitempty" jsonschema:"description=aws: of the shared files."`
 	Regions               []string `yaml:"regions" json:"regions,omitempty" jsonschema:"description=aws: all that are enabled if left out."`
@@ -324,7 +325,7 @@ func nearest(word string) string {
 	known := []string{
 		"vmdrift", "database", "data", "ssh", "scan", "machines", "config", "identity_files", "user", "port", "jump", "known_hosts",
 		"accept_new", "password_file", "password_command", "concurrency", "timeout", "sudo", "unseen_after", "directory", "name", "address", "labels",
-		"sources", "type", "path", "where", "login", "url", "password", "ca_file", "thumbprint", "templates", "profile", "regions",
+		"sources", "type", "path", "where", "login", "url", "password", "ca_file", "thumbprint", "templates", "old_snapshot", "profile", "regions",
 		"roles", "ecs", "user_data", "termination_protection", "public_address", "arn", "external_id",
 	}
 	best, at := 3, ""
