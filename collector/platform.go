@@ -52,6 +52,9 @@ func (p platform) Collect(ctx context.Context) (inventory.Snapshot, error) {
 		snap.Observations = unread(snap.Observations, err)
 	}
 	snap.Observations = slices.Concat(snap.Observations, p.listed.Observations)
+	if reach, ok := reachOf(snap.Observations); ok {
+		snap.Observations = append(snap.Observations, reach)
+	}
 	slices.SortStableFunc(snap.Observations, func(a, b inventory.Observation) int { return cmp.Compare(a.Facet, b.Facet) })
 	return snap, err
 }

@@ -28,6 +28,9 @@ const (
 // Presence is what vmdrift itself knows: whether it was inside the machine lately.
 const Presence Facet = "presence"
 
+// Reach is derived from what the guest and its platform say together: who can get to its ports.
+const Reach Facet = "reach"
+
 // GuestFacets returns the facets that a scan of a guest observes, sorted.
 func GuestFacets() []Facet {
 	return []Facet{Groups, OS, Packages, Ports, Services, Users}
@@ -42,7 +45,7 @@ func PlatformFacets() []Facet {
 // Facets returns all facets, sorted.
 func Facets() []Facet {
 	all := append(GuestFacets(), PlatformFacets()...)
-	all = append(all, Presence)
+	all = append(all, Presence, Reach)
 	slices.Sort(all)
 	return all
 }
@@ -93,6 +96,8 @@ func (f Facet) Fields() []string {
 		}
 	case Tags:
 		return []string{"value"}
+	case Reach:
+		return []string{"from", "who"}
 	case Presence:
 		return []string{"seen"}
 	case Hypervisor:
