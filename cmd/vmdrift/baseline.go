@@ -214,7 +214,8 @@ func (a *app) applySpecs(c *cobra.Command, svc *drift.Service, done, by, reason 
 			if r.Unchanged {
 				verb = "unchanged:"
 			}
-			fmt.Fprintf(w, "%s %s  %s\n", verb, a.style.bold(fmt.Sprintf("%s@%d", r.Baseline, r.Revision)), contents(specs[i]))
+			name := fmt.Sprintf("%s@%d", r.Baseline, r.Revision)
+			fmt.Fprintf(w, "%s %s  %s\n", verb, a.style.bold(name), a.style.fold(len(verb)+len(name)+3, contents(specs[i]), 2))
 			if r.Selector == "" {
 				fmt.Fprintf(w, "  it has no selector: it applies only where it is named (--baseline %s)\n", r.Baseline)
 			} else {

@@ -101,7 +101,9 @@ func (s style) writeChange(w io.Writer, c baseline.Change, keyWidth int) {
 	}
 	line := fmt.Sprintf("  %s %s %s %s",
 		s.severity(c.Severity, pad(c.Severity.String(), 8)), pad(string(c.Facet), 8), paint(sign), pad(shownKey(c.Key), keyWidth))
-	line += "  " + s.fields(c)
+	// The columns before the fields: severity, facet, sign and key.
+	used := 2 + 8 + 1 + max(8, len(c.Facet)) + 3 + max(keyWidth, len([]rune(shownKey(c.Key)))) + 2
+	line += "  " + s.fold(used, s.fields(c), 13)
 	fmt.Fprintln(w, strings.TrimRight(line, " "))
 }
 

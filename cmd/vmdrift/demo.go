@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vmdrift/vmdrift/internal/embeddedpg"
+	"github.com/vmdrift/vmdrift/internal/simcenter"
 	"github.com/vmdrift/vmdrift/internal/simvm"
 )
 
@@ -20,9 +21,10 @@ func (a *app) demoCommand() *cobra.Command {
 		Use:     "demo",
 		GroupID: "setup",
 		Short:   "See it work: a small simulated fleet drifts, and vmdrift finds it",
-		Long: `Demo makes up a small fleet of several distributions inside this process, each
-machine behind a real SSH server on loopback, and lets vmdrift find what drifts
-there. The machine that it runs on is scanned as well, and not changed.
+		Long: `Demo makes up a small fleet of several distributions inside this process, listed
+by a simulated vCenter, each machine behind a real SSH server on loopback, and lets
+vmdrift find what drifts there. Where moto_server is installed there is an AWS side
+too. The machine that it runs on is scanned as well, and not changed.
 
 Database, configuration and keys live in a temporary folder, or in --data, which
 is kept. Afterwards the fleet runs on for you to try commands against, until
@@ -44,19 +46,23 @@ found, 2 if not.`,
 
 // A demo is a fleet, a database of its own, and what is told of them.
 type demo struct {
-	app   *app
-	once  bool
-	dir   string
-	fleet *simvm.Fleet
-	url   string // of the private database
+	app    *app
+	once   bool
+	dir    string
+	fleet  *simvm.Fleet
+	center *simcenter.Center
+	cloud  *demoCloud // nil where there is none to be had
+	url    string     // of the private database
 }
 
 func (d *demo) run(ctx context.Context) error {
 	if err := d.makeFolder(); err != nil {
 		return err
 	}
-	if err := d.startFleet(ctx); err != nil {
-		return err
+	for _, start := range []func(context.Context) error{d.startCloud, d.startFleet, d.startCenter} {
+		if err := start(ctx); err != nil {
+			return err
+		}
 	}
 	if err := d.startDatabase(ctx); err != nil {
 		return err

@@ -23,6 +23,9 @@ func (d *demo) stay(ctx context.Context) error {
 			d.say("  %s", st.bold("alias vmdrift="+self))
 		}
 	}
+	if d.cloud != nil {
+		d.say("  %s", st.bold("export AWS_CONFIG_FILE="+d.awsConfig()))
+	}
 	for _, line := range []string{
 		"export VMDRIFT_CONFIG=" + d.config(),
 		"vmdrift scan",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/vmdrift/vmdrift/internal/simvm"
@@ -29,16 +30,23 @@ func (d *demo) introduce() {
 	st := d.app.style
 	d.say("%s", st.bold("vmdrift demo"))
 	d.say("")
-	d.say("A made-up fleet runs inside this process, each machine behind a real SSH server on")
-	d.say("loopback. vmdrift goes in with its real probe. It looks at this machine too, and")
-	d.say("changes nothing but %s.", d.dir)
+	d.say("A made-up fleet runs inside this process: a vCenter lists its machines, and each is")
+	d.say("behind a real SSH server on loopback. vmdrift asks the one and goes into the others with")
+	d.say("its real probe. It looks at this machine too, and changes nothing but")
+	d.say("%s.", d.dir)
 	d.say("")
 	t, flush := columns(d.app.stdout)
 	for _, m := range demoMachines() {
-		fmt.Fprintf(t, "  %s\t%s\t%s\n", m.name, m.system, m.labels)
+		fmt.Fprintf(t, "  %s\t%s\trole=%s, env=%s\n", m.name, m.system, m.role, m.env)
 	}
-	fmt.Fprintf(t, "  %s\tthe one you sit at\trole: demo\n", thisMachine)
+	fmt.Fprintf(t, "  %s\tthe hypervisor under them\tkind=hypervisor\n", demoHost)
+	d.cloud.introduce(t)
+	fmt.Fprintf(t, "  %s\tthe one you sit at\trole=demo\n", thisMachine)
 	flush()
+	if d.cloud == nil {
+		d.say("")
+		d.say("%s", st.dim("moto_server is not installed here (pip install 'moto[ec2,server]'): with it there would be an AWS side."))
+	}
 }
 
 // title begins a step.
@@ -69,10 +77,16 @@ func (d *demo) lookAround(ctx context.Context) error {
 
 func (d *demo) sayWhatIsRight(ctx context.Context) error {
 	d.title("2. Say what is right: as it is now")
-	for _, role := range []string{"web", "app", "db", "edge", "build"} {
-		if _, err := d.show(ctx, "baseline", "capture", role, "--from", role+"-1", "--selector", "role="+role); err != nil {
+	for _, role := range []string{"web", "app", "db", "edge", "build", "test"} {
+		if _, err := d.show(ctx, "baseline", "capture", role, "--from", role+"-1", "--selector", "tag/role="+role); err != nil {
 			return err
 		}
+	}
+	if _, err := d.show(ctx, "baseline", "capture", "esx", "--from", demoHost, "--selector", "kind=hypervisor"); err != nil {
+		return err
+	}
+	if err := d.cloud.sayWhatIsRight(ctx, d); err != nil {
+		return err
 	}
 	_, err := d.show(ctx, "baseline", "capture", "here", "--from", thisMachine)
 	return err
@@ -87,7 +101,7 @@ func (d *demo) expectSilence(ctx context.Context) error {
 }
 
 // letItDrift is the night.
-func (d *demo) letItDrift(context.Context) error {
+func (d *demo) letItDrift(ctx context.Context) error {
 	d.title("4. Meanwhile, at night…")
 	d.say("")
 	var errs []error
@@ -106,23 +120,33 @@ func (d *demo) letItDrift(context.Context) error {
 	edge := d.fleet.Host("edge-1")
 	happens("edge-1", "the firewall is stopped, and will not come back at boot",
 		errors.Join(edge.StopService("iptables"), edge.DisableService("iptables")))
+	happens("web-3", "its network card is plugged into another network", d.center.MoveNIC(ctx, "web-3"))
+	happens(demoHost, "its SSH server is started", nil)
+	d.center.StartSSH()
+	happens("test-1", "is switched off", d.center.PowerOff(ctx, "test-1"))
+	d.cloud.letItDrift(ctx, happens)
 	happens("app-1", "runs out of memory and answers no more", nil)
 	d.fleet.Host("app-1").Hang(true)
 	happens("build-1", "answers with another host key", d.fleet.Host("build-1").ChangeHostKey())
 	return errors.Join(errs...)
 }
 
-// The drift that letItDrift makes, and the machines that it hides.
+// drift returns what letItDrift makes.
+func (d *demo) drift() []string { return append(slices.Clone(demoDrift), d.cloud.drift()...) }
+
+// The drift that letItDrift makes in any case, and the machines that it hides.
 var (
 	demoDrift = []string{
+		demoHost + " hypervisor service/TSM-SSH changed high",
 		"db-1 users toor added critical",
 		"edge-1 services openrc/iptables changed high",
 		"web-1 packages deb/openssl:amd64 changed low",
 		"web-2 packages deb/nmap:amd64 added medium",
 		"web-2 ports tcp/0.0.0.0:4444 added high",
+		"web-3 network nic/4000 changed high",
 		"web-3 packages deb/openssl:amd64 changed low",
 	}
-	demoUnseen = []string{"app-1 unreachable", "build-1 host key changed"}
+	demoUnseen = []string{"app-1 unreachable", "build-1 host key changed", "test-1 switched off"}
 )
 
 func (d *demo) findIt(ctx context.Context) error {
@@ -130,7 +154,7 @@ func (d *demo) findIt(ctx context.Context) error {
 	if _, err := d.show(ctx, "scan"); err != nil {
 		return err
 	}
-	return d.check(ctx, demoDrift, demoUnseen)
+	return d.check(ctx, d.drift(), demoUnseen)
 }
 
 func (d *demo) actOnIt(ctx context.Context) error {
@@ -140,7 +164,7 @@ func (d *demo) actOnIt(ctx context.Context) error {
 		return err
 	}
 	d.title("7. And across the fleet?")
-	for _, query := range []string{"ports port=4444", "users uid=0 name!=root", "packages manager=deb name=openssl version<3.0.17"} {
+	for _, query := range []string{"ports port=4444", "users uid=0 name!=root", "packages manager=deb name=openssl version<3.0.17", "hypervisor key=service/TSM-SSH running=yes"} {
 		if _, err := d.show(ctx, "find", query); err != nil {
 			return err
 		}

@@ -30,6 +30,8 @@ func TestDemoFindsExactlyWhatItDid(t *testing.T) {
 		`(?m)^app-1  unreachable: `,
 		`(?m)^build-1  host key changed: `,
 		`on web-1, web-3, first seen just now`,
+		`(?m)^  high     network  ~ nic/4000 .*attached_to DC0_DVPG0 → VM Network`,
+		`(?m)^test-1  switched off: `,
 	} {
 		if !regexp.MustCompile(want).MatchString(out.String()) {
 			t.Errorf("it does not say %s", want)
@@ -37,7 +39,7 @@ func TestDemoFindsExactlyWhatItDid(t *testing.T) {
 	}
 	for line := range strings.Lines(out.String()) {
 		// Sentences are folded on a terminal only.
-		sentence := regexp.MustCompile(`^(app-1|build-1|this-machine)  |^  (It may|If the|partial)`).MatchString(line)
+		sentence := regexp.MustCompile(`^(app-1|build-1|this-machine)  |^  (It may|If the|partial)|^captured as |^ *(high|critical) .* (network|reach) +[~+] `).MatchString(line)
 		if n := len([]rune(line)) - 1; n > maxWidth && !sentence {
 			t.Errorf("a line of %d columns: %s", n, line)
 		}
