@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/vmdrift/vmdrift/inventory"
@@ -41,6 +42,11 @@ type Listed struct {
 	Machine inventory.Machine
 	Kind    Kind
 	Power   Power
+	// Addresses are all that the platform knows of the guest, network card by network card.
+	Addresses []Address
+	// IdentityFile and Jump are how to get there where that is another way than for all; the
+	// configuration says so, no source does.
+	IdentityFile, Jump string
 	// Evidence tells which machines of other sources, and which guests, are the same one.
 	Evidence []Evidence
 	// Observations are the platform's facets, sorted by facet, as they were at that time.
@@ -50,6 +56,13 @@ type Listed struct {
 
 // Typed is the source of machines that somebody named on the command line.
 const Typed = "target"
+
+// An Address is one that a guest has, as its platform tells it.
+type Address struct {
+	NIC     int    // which network card, from 0 in the order of the platform; those of one card stand together
+	Network string // what the card is attached to: a port group, a subnet; empty if not known
+	IP      netip.Addr
+}
 
 // A Kind is what a machine is. Each kind has baselines of its own.
 type Kind string

@@ -247,7 +247,7 @@ func (s Sighting) Joined() collector.Listed {
 	}
 	for _, p := range s.Parts {
 		if p.Kind == collector.Host && p.Machine.Address != "" {
-			out.Machine.Address = p.Machine.Address
+			out.Machine.Address, out.IdentityFile, out.Jump = p.Machine.Address, p.IdentityFile, p.Jump
 			break
 		}
 	}

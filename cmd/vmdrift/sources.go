@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -28,21 +27,7 @@ type source struct {
 	conf  config.Source
 	from  string // what it lists
 	where labels.Selector
-}
-
-// address is where to reach a guest that the source lists: as the source says, or as
-// the configuration adds.
-func (s source) address(of string) string {
-	if of == "" || of == localAddress {
-		return of
-	}
-	if s.conf.Port != 0 && !strings.Contains(strings.TrimPrefix(of, "["), ":") {
-		of += ":" + strconv.Itoa(s.conf.Port)
-	}
-	if s.conf.Login != "" && !strings.Contains(of, "@") {
-		of = s.conf.Login + "@" + of
-	}
-	return of
+	rules []guestRule // how to get into its machines
 }
 
 // sources makes the sources that the configuration names. They contact nothing yet.
@@ -54,6 +39,9 @@ func (a *app) sources(ctx context.Context) ([]source, error) {
 			return nil, fmt.Errorf("source %s: where: %w", c.Name, err)
 		}
 		s := source{conf: c, from: a.config.Resolve(c.Path), where: where}
+		if s.rules, err = guestRules(c.Guests, a.config.Resolve); err != nil {
+			return nil, fmt.Errorf("source %s: guests: %w", c.Name, err)
+		}
 		switch c.Type {
 		case "ansible":
 			s.Source = hosts.Ansible(c.Name, s.from)
@@ -91,7 +79,7 @@ func (a *app) vsphere(c config.Source) (collector.Source, error) {
 func newAWS(ctx context.Context, c config.Source) (collector.Source, error) {
 	o := aws.Options{
 		Name: c.Name, Profile: c.Profile, Regions: c.Regions, ECS: c.ECS, UserData: c.UserData,
-		TerminationProtection: c.TerminationProtection, PublicAddress: c.PublicAddress,
+		TerminationProtection: c.TerminationProtection, PublicAddress: c.Address.Prefer == "public",
 	}
 	for _, r := range c.Roles {
 		o.Roles = append(o.Roles, aws.Role{ARN: r.ARN, ExternalID: r.ExternalID})
@@ -153,7 +141,7 @@ func listAll(ctx context.Context, sources []source) (machines []collector.Listed
 		}
 		for _, m := range a.Machines {
 			m.Machine = withLabels(m.Machine, m.Kind)
-			m.Machine.Address = sources[i].address(m.Machine.Address)
+			sources[i].wayTo(&m)
 			if m.At.IsZero() {
 				m.At = time.Now().UTC()
 			}

@@ -131,7 +131,7 @@ func (r *reach) targets(ctx context.Context, names []string) ([]collector.Target
 			return nil, err
 		}
 	}
-	var dialer *ssh.Dialer
+	dialers := map[config.Guest]*ssh.Dialer{} // by identity file and jump hosts
 	var out []collector.Target
 	seen := map[inventory.MachineID]bool{}
 	for _, m := range machines {
@@ -145,11 +145,9 @@ func (r *reach) targets(ctx context.Context, names []string) ([]collector.Target
 		}
 		t := guest.Target{M: m.Machine, Runner: local.Runner{}, Options: options}
 		if m.Machine.Address != localAddress {
-			if dialer == nil {
-				if dialer, err = ssh.New(r.sshOptions()); err != nil {
-					return nil, err
-				}
-				r.app.closers = append(r.app.closers, dialer.Close)
+			dialer, err := r.dialer(dialers, m)
+			if err != nil {
+				return nil, err
 			}
 			host, err := dialer.Host(m.Machine.Address)
 			if err != nil && m.Machine.ID.Source == targetSource {
@@ -167,12 +165,36 @@ func (r *reach) targets(ctx context.Context, names []string) ([]collector.Target
 		}
 		out = append(out, t)
 	}
-	if dialer != nil {
-		for _, w := range dialer.Warnings() {
-			fmt.Fprintf(r.app.stderr, "vmdrift: %s\n", w)
-		}
+	var said []string
+	for _, dialer := range dialers {
+		said = append(said, dialer.Warnings()...)
+	}
+	for _, w := range slices.Compact(slices.Sorted(slices.Values(said))) {
+		fmt.Fprintf(r.app.stderr, "vmdrift: %s\n", w)
 	}
 	return out, nil
+}
+
+// dialer returns the one that goes to a machine, and makes it if it is the first of its kind.
+func (r *reach) dialer(made map[config.Guest]*ssh.Dialer, m collector.Listed) (*ssh.Dialer, error) {
+	way := config.Guest{IdentityFile: m.IdentityFile, Jump: m.Jump}
+	if d := made[way]; d != nil {
+		return d, nil
+	}
+	o := r.sshOptions()
+	if way.IdentityFile != "" {
+		o.IdentityFiles = slices.Concat([]string{way.IdentityFile}, o.IdentityFiles)
+	}
+	if way.Jump != "" && r.ssh.jump == "" { // a flag goes before the file
+		o.Jump = way.Jump
+	}
+	d, err := ssh.New(o)
+	if err != nil {
+		return nil, err
+	}
+	r.app.closers = append(r.app.closers, d.Close)
+	made[way] = d
+	return d, nil
 }
 
 // joined returns the wanted machines, each once, with what all places say of it that list it.

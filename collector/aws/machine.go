@@ -2,6 +2,8 @@ package aws
 
 import (
 	"cmp"
+	"net/netip"
+	"slices"
 	"strings"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -31,9 +33,10 @@ func (p *place) instance(i *types.Instance, a attributes) collector.Listed {
 			Address: p.address(i),
 			Labels:  labels(own, tags),
 		},
-		Kind:     collector.Instance,
-		Power:    powerOf(i.State),
-		Evidence: []collector.Evidence{{Kind: collector.InstanceID, Value: inventory.Escape(strings.ToLower(id))}},
+		Kind:      collector.Instance,
+		Power:     powerOf(i.State),
+		Evidence:  []collector.Evidence{{Kind: collector.InstanceID, Value: inventory.Escape(strings.ToLower(id))}},
+		Addresses: addresses(i),
 		Observations: []inventory.Observation{
 			p.cloud(i, tags, a),
 			p.network(nicsOf(i, i.State != nil && i.State.Name == types.InstanceStateNameRunning), starting(i)),
@@ -62,6 +65,36 @@ func powerOf(s *types.InstanceState) collector.Power {
 		return collector.PowerOff
 	}
 	return collector.PowerUnknown
+}
+
+// addresses are those of the interfaces, by device index.
+func addresses(i *types.Instance) []collector.Address {
+	nics := slices.Clone(i.NetworkInterfaces)
+	index := func(n types.InstanceNetworkInterface) int32 {
+		if n.Attachment == nil {
+			return 0
+		}
+		return 1000*awssdk.ToInt32(n.Attachment.NetworkCardIndex) + awssdk.ToInt32(n.Attachment.DeviceIndex)
+	}
+	slices.SortStableFunc(nics, func(a, b types.InstanceNetworkInterface) int { return cmp.Compare(index(a), index(b)) })
+	var out []collector.Address
+	for at, n := range nics {
+		add := func(text *string) {
+			if ip, err := netip.ParseAddr(awssdk.ToString(text)); err == nil {
+				out = append(out, collector.Address{NIC: at, Network: inventory.Escape(awssdk.ToString(n.SubnetId)), IP: ip})
+			}
+		}
+		for _, a := range n.PrivateIpAddresses {
+			add(a.PrivateIpAddress)
+			if a.Association != nil {
+				add(a.Association.PublicIp)
+			}
+		}
+		for _, a := range n.Ipv6Addresses {
+			add(a.Ipv6Address)
+		}
+	}
+	return out
 }
 
 // address is where to reach the guest: IPv6 only where it has nothing else.

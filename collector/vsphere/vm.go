@@ -25,9 +25,10 @@ func (in *infra) listVM(source string, o object, vm *mo.VirtualMachine) (collect
 			Address: address(vm.Guest),
 			Labels:  in.vmLabels(o, vm),
 		},
-		Kind:     collector.VM,
-		Power:    powerOf(vm),
-		Evidence: smbios(vm.Config.Uuid),
+		Kind:      collector.VM,
+		Power:     powerOf(vm),
+		Evidence:  smbios(vm.Config.Uuid),
+		Addresses: addresses(vm.Guest),
 	}
 	if l.Machine.Name == "" {
 		l.Machine.Name = inventory.Escape(o.ref.Value)
@@ -96,22 +97,35 @@ func swapUUID(uuid string) (string, bool) {
 	return string(out), true
 }
 
+// addresses are those of the connected network cards, as VMware Tools tell them.
+func addresses(g *types.GuestInfo) []collector.Address {
+	if g == nil {
+		return nil
+	}
+	nics := slices.Clone(g.Net)
+	// A bridge of containers, a tunnel: only the guest has it.
+	nics = slices.DeleteFunc(nics, func(n types.GuestNicInfo) bool { return n.DeviceConfigId < 0 })
+	slices.SortStableFunc(nics, func(a, b types.GuestNicInfo) int { return cmp.Compare(a.DeviceConfigId, b.DeviceConfigId) })
+	var out []collector.Address
+	for i, nic := range nics {
+		for _, text := range nic.IpAddress {
+			if a, err := netip.ParseAddr(text); err == nil && nic.Connected && usable(a) {
+				out = append(out, collector.Address{NIC: i, Network: inventory.Escape(nic.Network), IP: a.Unmap().WithZone("")})
+			}
+		}
+	}
+	return out
+}
+
 // address returns where the guest can be reached: the first IPv4 address of its first
 // connected network card, else the one that Tools put forward; empty if none is known.
 func address(g *types.GuestInfo) string {
 	if g == nil {
 		return ""
 	}
-	nics := slices.Clone(g.Net)
-	slices.SortStableFunc(nics, func(a, b types.GuestNicInfo) int { return cmp.Compare(a.DeviceConfigId, b.DeviceConfigId) })
-	for _, nic := range nics {
-		if !nic.Connected || nic.DeviceConfigId < 0 { // a bridge of containers, a tunnel: only the guest has it
-			continue
-		}
-		for _, text := range nic.IpAddress {
-			if a, err := netip.ParseAddr(text); err == nil && a.Is4() && usable(a) {
-				return a.String()
-			}
+	for _, a := range addresses(g) {
+		if a.IP.Is4() {
+			return a.IP.String()
 		}
 	}
 	if a, err := netip.ParseAddr(g.IpAddress); err == nil && usable(a) {

@@ -7,9 +7,11 @@ package config
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,7 +28,7 @@ type File struct {
 	Path string `yaml:"-" json:"-"`
 
 	Vmdrift  string    `yaml:"vmdrift" json:"vmdrift" jsonschema:"enum=config/v1,description=The form of this file: config/v1."`
-	Database string    `yaml:"database" json:"database,omitempty" jsonschema:"description=A Postgres URL; or env:NAME or file:PATH to take it from. Without one vmdrift runs a private cluster in data."`
+	Database string    `yaml:"database" json:"database,omitempty" jsonschema:"description=A Postgres URL; or env:NAME; file:PATH or command:COMMAND to take it from. Without one vmdrift runs a private cluster in data."`
 	Data     string    `yaml:"data" json:"data,omitempty" jsonschema:"description=The data folder: holds the private cluster."`
 	SSH      SSH       `yaml:"ssh" json:"ssh,omitempty" jsonschema:"description=How machines are reached; as the flags of the same names."`
 	Scan     Scan      `yaml:"scan" json:"scan,omitempty" jsonschema:"description=Bounds of a scan."`
@@ -75,7 +77,7 @@ type Source struct {
 
 	URL         string   `yaml:"url" json:"url,omitempty" jsonschema:"description=vsphere: the vCenter."`
 	User        string   `yaml:"user" json:"user,omitempty" jsonschema:"description=vsphere: who asks it."`
-	Password    string   `yaml:"password" json:"password,omitempty" jsonschema:"description=vsphere: env:NAME or file:PATH."`
+	Password    string   `yaml:"password" json:"password,omitempty" jsonschema:"description=vsphere: env:NAME; file:PATH or command:COMMAND."`
 	CAFile      string   `yaml:"ca_file" json:"ca_file,omitempty" jsonschema:"description=vsphere: the authority of its certificate."`
 	Thumbprint  string   `yaml:"thumbprint" json:"thumbprint,omitempty" jsonschema:"description=vsphere: its certificate itself instead of an authority."`
 	OldSnapshot Duration `yaml:"old_snapshot" json:"old_snapshot,omitempty" jsonschema:"type=string,description=vsphere: the age at which a snapshot counts as forgotten; 168h (a week) if left out."`
@@ -87,7 +89,28 @@ type Source struct {
 	ECS                   bool     `yaml:"ecs" json:"ecs,omitempty" jsonschema:"description=aws: also what ECS runs on Fargate."`
 	UserData              bool     `yaml:"user_data" json:"user_data,omitempty" jsonschema:"description=aws: the digest of the user data; a call more per instance."`
 	TerminationProtection bool     `yaml:"termination_protection" json:"termination_protection,omitempty" jsonschema:"description=aws: a call more per instance."`
-	PublicAddress         bool     `yaml:"public_address" json:"public_address,omitempty" jsonschema:"description=aws: go to the public address before a private one."`
+
+	Address Address `yaml:"address" json:"address,omitempty" jsonschema:"description=Which of a guest's addresses to go to; what its platform puts forward if left out."`
+	Guests  []Guest `yaml:"guests" json:"guests,omitempty" jsonschema:"description=How to get into its machines, by label: of each setting the first rule that selects the machine and has it counts."`
+}
+
+// An Address is the rule by which a guest's address is chosen.
+type Address struct {
+	From    string `yaml:"from" json:"from,omitempty" jsonschema:"enum=platform,enum=name,enum=label,description=platform: one that the platform knows (left out: this). name: the machine's name. label: the value of a label."`
+	Suffix  string `yaml:"suffix" json:"suffix,omitempty" jsonschema:"description=name: what comes behind the name, such as .example.com."`
+	Label   string `yaml:"label" json:"label,omitempty" jsonschema:"description=label: which one."`
+	NIC     *int   `yaml:"nic" json:"nic,omitempty" jsonschema:"description=platform: only of this network card, from 0.,minimum=0"`
+	Network string `yaml:"network" json:"network,omitempty" jsonschema:"description=platform: only of cards in this port group or subnet; * and ? stand for anything."`
+	Prefer  string `yaml:"prefer" json:"prefer,omitempty" jsonschema:"enum=private,enum=public,description=platform: which to take first; private if left out."`
+}
+
+// A Guest is a rule that says how to get into machines.
+type Guest struct {
+	Where        string `yaml:"where" json:"where,omitempty" jsonschema:"description=A label selector; all machines if left out."`
+	User         string `yaml:"user" json:"user,omitempty" jsonschema:"description=Login name."`
+	Port         int    `yaml:"port" json:"port,omitempty" jsonschema:"description=Port of the SSH server.,minimum=1,maximum=65535"`
+	IdentityFile string `yaml:"identity_file" json:"identity_file,omitempty" jsonschema:"description=Private key, before those for all machines."`
+	Jump         string `yaml:"jump" json:"jump,omitempty" jsonschema:"description=Jump hosts; none goes straight."`
 }
 
 // A Role is how another AWS account is entered.
@@ -246,16 +269,61 @@ func (f *File) validateSources(root *yaml.Node, bad func(at *yaml.Node, format s
 			bad(at, "source %s: it needs a path", s.Name)
 		case s.Type == "vsphere" && (s.URL == "" || s.User == "" || s.Password == ""):
 			bad(at, "source %s: it needs url, user and password", s.Name)
-		case s.Type == "vsphere" && !strings.HasPrefix(s.Password, "env:") && !strings.HasPrefix(s.Password, "file:"):
-			bad(at, "source %s: a password does not stand in this file; write env:NAME or file:PATH", s.Name)
+		case s.Type == "vsphere" && !isReference(s.Password):
+			bad(at, "source %s: a password does not stand in this file; write env:NAME, file:PATH or command:COMMAND", s.Name)
 		case s.Port < 0 || s.Port > 65535:
 			bad(at, "source %s: %d is no port", s.Name, s.Port)
 		}
 		seen[s.Name] = true
+		for _, err := range s.Address.faults() {
+			bad(at, "source %s: address: %v", s.Name, err)
+		}
+		for n, g := range s.Guests {
+			if _, err := labels.Parse(g.Where); err != nil {
+				bad(at, "source %s: guests: rule %d: where: %v", s.Name, n+1, err)
+			}
+			if g.Port < 0 || g.Port > 65535 {
+				bad(at, "source %s: guests: rule %d: %d is no port", s.Name, n+1, g.Port)
+			}
+			if g == (Guest{Where: g.Where}) {
+				bad(at, "source %s: guests: rule %d says nothing: give it a user, port, identity_file or jump", s.Name, n+1)
+			}
+		}
 		if _, err := labels.Parse(s.Where); err != nil {
 			bad(at, "source %s: where: %v", s.Name, err)
 		}
 	}
+}
+
+// isReference reports whether text says where a secret is, and is none itself.
+func isReference(text string) bool {
+	return strings.HasPrefix(text, "env:") || strings.HasPrefix(text, "file:") || strings.HasPrefix(text, "command:")
+}
+
+// faults are what is wrong with the rule.
+func (a Address) faults() []error {
+	var out []error
+	switch a.From {
+	case "", "platform", "name", "label":
+	default:
+		out = append(out, fmt.Errorf("from is platform, name or label, not %q", a.From))
+	}
+	if a.Prefer != "" && a.Prefer != "private" && a.Prefer != "public" {
+		out = append(out, fmt.Errorf("prefer is private or public, not %q", a.Prefer))
+	}
+	if a.From == "label" && a.Label == "" {
+		out = append(out, errors.New("from: label needs the name of the label: label: ip"))
+	}
+	if a.Label != "" && a.From != "label" || a.Suffix != "" && a.From != "name" {
+		out = append(out, errors.New("label goes with from: label, and suffix with from: name"))
+	}
+	if (a.From == "name" || a.From == "label") && (a.NIC != nil || a.Network != "" || a.Prefer != "") {
+		out = append(out, errors.New("nic, network and prefer choose among the platform's addresses; they do not go with from: "+a.From))
+	}
+	if a.NIC != nil && *a.NIC < 0 {
+		out = append(out, fmt.Errorf("nic is counted from 0, not %d", *a.NIC))
+	}
+	return out
 }
 
 // CheckName says what is wrong with a machine's name, if anything.
@@ -304,8 +372,33 @@ func (f *File) Resolve(path string) string {
 	return filepath.Join(filepath.Dir(f.Path), path)
 }
 
-// Secret returns the value that ref stands for: env:NAME, file:PATH, or itself.
+// secretPatience is how long a command may take that prints a secret: it may ask a vault.
+const secretPatience = 30 * time.Second
+
+// Secret returns the value that ref stands for: env:NAME, file:PATH, command:COMMAND (the first line of what
+// it prints, run by sh in the file's folder), or itself. Its errors never quote what a command printed.
 func (f *File) Secret(ref string) (string, error) {
+	if command, ok := strings.CutPrefix(ref, "command:"); ok {
+		ctx, cancel := context.WithTimeout(context.Background(), secretPatience)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
+		cmd.WaitDelay = time.Second
+		if f.Path != "" {
+			cmd.Dir = filepath.Dir(f.Path)
+		}
+		out, err := cmd.Output()
+		if ctx.Err() != nil {
+			err = fmt.Errorf("it took longer than %s", secretPatience)
+		}
+		line, _, _ := strings.Cut(string(out), "\n")
+		if line = strings.TrimSpace(line); err == nil && line == "" {
+			err = errors.New("it printed nothing")
+		}
+		if err != nil {
+			return "", fmt.Errorf("run the command for a secret: %w", err)
+		}
+		return line, nil
+	}
 	if name, ok := strings.CutPrefix(ref, "env:"); ok {
 		v, set := os.LookupEnv(name)
 		if !set {
@@ -326,7 +419,7 @@ func nearest(word string) string {
 		"vmdrift", "database", "data", "ssh", "scan", "machines", "config", "identity_files", "user", "port", "jump", "known_hosts",
 		"accept_new", "password_file", "password_command", "concurrency", "timeout", "sudo", "unseen_after", "directory", "name", "address", "labels",
 		"sources", "type", "path", "where", "login", "url", "password", "ca_file", "thumbprint", "templates", "old_snapshot", "profile", "regions",
-		"roles", "ecs", "user_data", "termination_protection", "public_address", "arn", "external_id",
+		"roles", "ecs", "user_data", "termination_protection", "arn", "external_id", "from", "suffix", "label", "nic", "network", "prefer", "guests", "identity_file",
 	}
 	best, at := 3, ""
 	for _, k := range known {
