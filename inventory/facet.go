@@ -102,7 +102,7 @@ func (f Facet) Fields() []string {
 		return []string{"seen"}
 	case Hypervisor:
 		return []string{
-			"allowed", "build", "enabled", "issuer", "mode", "not_after", "policy", "running", "servers", "subject",
+			"allowed", "build", "enabled", "issuer", "level", "mode", "not_after", "policy", "running", "servers", "subject",
 			"switch", "vendor", "version", "vlan",
 		}
 	}

@@ -66,7 +66,7 @@ func (a *app) sources(ctx context.Context) ([]source, error) {
 
 func (a *app) vsphere(c config.Source) (collector.Source, error) {
 	s, err := vsphere.New(vsphere.Options{
-		Name: c.Name, URL: c.URL, User: c.User, CAFile: a.config.Resolve(c.CAFile), Thumbprint: c.Thumbprint, Templates: c.Templates, OldSnapshot: time.Duration(c.OldSnapshot),
+		Name: c.Name, URL: c.URL, User: c.User, CAFile: a.config.Resolve(c.CAFile), Thumbprint: c.Thumbprint, Templates: c.Templates, Acceptance: c.Acceptance, OldSnapshot: time.Duration(c.OldSnapshot),
 		Password: func() (string, error) { return a.config.Secret(c.Password) },
 	})
 	if err != nil {

@@ -23,6 +23,7 @@ var mayCall = map[string]bool{
 	"RetrievePropertiesEx":         true,
 	"ContinueRetrievePropertiesEx": true,
 	"CancelRetrievePropertiesEx":   true,
+	"HostImageConfigGetAcceptance": true,
 }
 
 // A guard is the only door to the SOAP API: what is not on the list does not pass,

@@ -37,7 +37,7 @@ func (in *infra) listHosts(source string) []collector.Listed {
 				Labels: in.labels(h.ref, p, h.mo.CustomValue),
 			},
 			Kind: collector.Hypervisor, Power: hostPower(h), Evidence: evidence,
-			Observations: []inventory.Observation{hypervisor(h), in.tagsOf(h.object, p, h.mo.CustomValue)},
+			Observations: []inventory.Observation{hypervisor(h, in.soon), in.tagsOf(h.object, p, h.mo.CustomValue)},
 		})
 	}
 	return out
@@ -64,8 +64,8 @@ func hostPower(h host) collector.Power {
 }
 
 // hypervisor observes how a host is set up. Of one that is not connected the server only has
-// what it last knew, which is no observation.
-func hypervisor(h host) inventory.Observation {
+// what it last knew, which is no observation. A certificate that is not good until soon is about to run out.
+func hypervisor(h host, soon time.Time) inventory.Observation {
 	if s := h.mo.Runtime.ConnectionState; s != "" && s != types.HostSystemConnectionStateConnected {
 		return inventory.Observation{Facet: inventory.Hypervisor, Status: inventory.Failed, Reason: sentence("the host is not connected to vCenter: " + string(s))}
 	}
@@ -103,11 +103,21 @@ func hypervisor(h host) inventory.Observation {
 			l.add("portgroup/"+pg.Spec.Name, text("vlan", itoa(pg.Spec.VlanId)), text("switch", pg.Spec.VswitchName))
 		}
 	}
+	switch {
+	case h.acceptance != "":
+		l.add("acceptance", text("level", h.acceptance))
+	case h.noAcceptance != "":
+		l.add("acceptance")
+		l.lack(h.noAcceptance, "level")
+	}
 	cert := readCertificate(c.Certificate)
 	if l.one(h.object, "config.certificate", cert != nil, "certificate", "issuer", "not_after", "subject") {
 		// How long it is still good for is a question of the day: the date is what is written down.
 		l.add("certificate", text("subject", cert.Subject.String()), text("issuer", cert.Issuer.String()),
 			text("not_after", cert.NotAfter.UTC().Format(time.RFC3339)))
+	}
+	if cert != nil && cert.NotAfter.Before(soon) {
+		l.add("expiring/certificate", text("not_after", cert.NotAfter.UTC().Format(time.RFC3339)))
 	}
 	return l.observation(inventory.Hypervisor)
 }

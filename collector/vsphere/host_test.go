@@ -1,14 +1,20 @@
 package vsphere
 
 import (
+	"context"
 	"encoding/pem"
+	"errors"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/vmdrift/vmdrift/inventory"
+	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -49,11 +55,11 @@ func esx(t *testing.T) host {
 		Network:      &types.HostNetworkInfo{Portgroup: []types.HostPortGroup{{Spec: types.HostPortGroupSpec{Name: "web", VlanId: 42, VswitchName: "vSwitch0"}}}},
 		Certificate:  pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: tls.Certificate().Raw}),
 	}
-	return host{object{ref: ref{Type: "HostSystem", Value: "host-1"}}, h}
+	return host{object: object{ref: ref{Type: "HostSystem", Value: "host-1"}}, mo: h}
 }
 
 func TestHowAHostIsSetUpIsInItsFacet(t *testing.T) {
-	o := hypervisor(esx(t))
+	o := hypervisor(esx(t), time.Time{})
 	want := `certificate	issuer=O=Acme Co	not_after=2084-01-29T16:00:00Z	subject=O=Acme Co
 firewall/sshServer	allowed=all	enabled=yes
 firewall/vSphereClient	allowed=10.0.0.0/8,10.0.0.2	enabled=no
@@ -71,7 +77,7 @@ version	build=24022510	vendor=VMware, Inc.	version=8.0.3
 func TestAHostThatIsNotConnectedIsNotObserved(t *testing.T) {
 	h := esx(t)
 	h.mo.Runtime.ConnectionState = types.HostSystemConnectionStateNotResponding
-	if o := hypervisor(h); o.Status != inventory.Failed || !strings.Contains(o.Reason, "notResponding") || o.Validate() != nil {
+	if o := hypervisor(h, time.Time{}); o.Status != inventory.Failed || !strings.Contains(o.Reason, "notResponding") || o.Validate() != nil {
 		t.Errorf("%+v", o)
 	}
 	if p := hostPower(h); p != "" {
@@ -82,12 +88,12 @@ func TestAHostThatIsNotConnectedIsNotObserved(t *testing.T) {
 func TestAPartOfAHostThatIsNotGivenIsNotAbsent(t *testing.T) {
 	h := esx(t)
 	h.mo.Config.Certificate, h.mo.Config.LockdownMode = []byte("rubbish"), ""
-	if o := hypervisor(h); o.Status != inventory.Partial || !o.ItemsComplete || strings.Join(o.Missing, " ") != "issuer mode not_after subject" {
+	if o := hypervisor(h, time.Time{}); o.Status != inventory.Partial || !o.ItemsComplete || strings.Join(o.Missing, " ") != "issuer mode not_after subject" {
 		t.Errorf("%+v", o)
 	}
 	h.mo.Config.Service = nil
 	h.missing = map[string]types.BaseMethodFault{"config.firewall": &types.NoPermission{PrivilegeId: "Host.Config.NetService"}}
-	o := hypervisor(h)
+	o := hypervisor(h, time.Time{})
 	if o.Status != inventory.Partial || o.ItemsComplete || !strings.Contains(o.Reason, "config.firewall") || !strings.Contains(o.Reason, "Host.Config.NetService") || !strings.Contains(o.Reason, "config.certificate") {
 		t.Errorf("%+v", o)
 	}
@@ -128,5 +134,55 @@ func TestAVLANIsKnownWhereTheHostsOfAClusterAgree(t *testing.T) {
 	in.learnVLANs()
 	if text := in.network(object{}, vm).State.Text(); strings.Contains(text, "vlan=") {
 		t.Error(text)
+	}
+}
+
+// A hostAgent answers for hosts: one by its level, one by a fault, and it counts.
+type hostAgent struct{ calls atomic.Int64 }
+
+func (a *hostAgent) RoundTrip(_ context.Context, req, res soap.HasFault) error {
+	a.calls.Add(1)
+	if req.(*methods.HostImageConfigGetAcceptanceBody).Req.This.Value == "broken" {
+		return errors.New("the host\x1b does not answer")
+	}
+	res.(*methods.HostImageConfigGetAcceptanceBody).Res = &types.HostImageConfigGetAcceptanceResponse{Returnval: "partner"}
+	return nil
+}
+
+func TestEachConnectedHostIsAskedForItsAcceptanceLevel(t *testing.T) {
+	in := newInfra()
+	for i, manager := range []string{"ok", "broken", "", "away"} {
+		h := esx(t)
+		if manager != "" {
+			h.mo.ConfigManager.ImageConfigManager = &types.ManagedObjectReference{Type: "HostImageConfigManager", Value: manager}
+		}
+		if i == 3 {
+			h.mo.Runtime.ConnectionState = types.HostSystemConnectionStateDisconnected
+		}
+		in.hosts = append(in.hosts, h)
+	}
+	agent := &hostAgent{}
+	in.readAcceptance(t.Context(), guard{agent})
+	if n := agent.calls.Load(); n != 2 {
+		t.Errorf("%d calls", n)
+	}
+	for i, want := range []string{"acceptance\tlevel=partner\n", "acceptance\n", "acceptance\n"} {
+		o := hypervisor(in.hosts[i], time.Time{})
+		if err := o.Validate(); err != nil || !strings.Contains(o.State.Text(), want) || (o.Status == inventory.Complete) != (i == 0) {
+			t.Errorf("host %d: %v %s: %s\n%s", i, err, o.Status, o.Reason, o.State.Text())
+		}
+	}
+}
+
+func TestACertificateThatRunsOutIsTold(t *testing.T) {
+	h := esx(t)
+	expires := readCertificate(h.mo.Config.Certificate).NotAfter
+	for _, c := range []struct {
+		soon time.Time
+		want bool
+	}{{expires, false}, {expires.Add(time.Second), true}} {
+		if got := strings.Contains(hypervisor(h, c.soon).State.Text(), "expiring/certificate\t"); got != c.want {
+			t.Errorf("of one that runs out at %s, before %s: told is %v", expires, c.soon, got)
+		}
 	}
 }

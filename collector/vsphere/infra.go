@@ -25,6 +25,7 @@ type infra struct {
 	tags     map[ref][]tagging
 	tagsErr  error     // why tags could not be read
 	old      time.Time // a snapshot taken before is old
+	soon     time.Time // a certificate that is not good until then runs out
 }
 
 // A place is a folder, datacenter, cluster or resource pool.
@@ -44,6 +45,9 @@ type network struct {
 type host struct {
 	object
 	mo *mo.HostSystem
+	// acceptance is the level of the software that the host takes, and why it is not known; both empty
+	// where nobody asked.
+	acceptance, noAcceptance string
 }
 
 // A vlanKey is a standard port group within a cluster. Each host has its own, of the same name.
@@ -95,7 +99,7 @@ func (in *infra) add(c types.ObjectContent) error {
 		if err != nil {
 			return err
 		}
-		in.hosts = append(in.hosts, host{o, h})
+		in.hosts = append(in.hosts, host{object: o, mo: h})
 	case "DistributedVirtualPortgroup":
 		_, pg, err := load[mo.DistributedVirtualPortgroup](c)
 		if err != nil {

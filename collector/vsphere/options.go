@@ -27,7 +27,8 @@ type Options struct {
 	CAFile     string
 	Thumbprint string
 
-	Templates bool // list templates too
+	Templates  bool // list templates too
+	Acceptance bool // ask each host for its acceptance level: a call per host
 
 	OldSnapshot time.Duration    // the age at which a VM's snapshot counts as forgotten; 0 is a week
 	Timeout     time.Duration    // of one listing; 0 is 10 minutes
@@ -37,6 +38,7 @@ type Options struct {
 const (
 	defaultTimeout     = 10 * time.Minute
 	defaultOldSnapshot = 7 * 24 * time.Hour
+	expiresSoon        = 30 * 24 * time.Hour // time to renew a certificate by hand
 )
 
 // A Source lists a vCenter. It keeps its session between listings, and logs in

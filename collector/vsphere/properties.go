@@ -26,7 +26,7 @@ var hostPaths = []string{
 	"name", "parent", "customValue", "hardware.systemInfo",
 	"runtime.powerState", "runtime.connectionState",
 	"config.certificate", "config.dateTimeInfo", "config.firewall", "config.lockdownMode",
-	"config.network.portgroup", "config.product", "config.service",
+	"config.network.portgroup", "config.product", "config.service", "configManager.imageConfigManager",
 }
 
 // infraPaths are the objects around the machines: few, and read first, so that every page of

@@ -75,7 +75,10 @@ func (s *Source) list(ctx context.Context) (out collector.Listing, err error) {
 	if err != nil {
 		return collector.Listing{}, err
 	}
-	in.old = s.now().Add(-s.opts.OldSnapshot)
+	if s.opts.Acceptance {
+		in.readAcceptance(ctx, v.client)
+	}
+	in.old, in.soon = s.now().Add(-s.opts.OldSnapshot), s.now().Add(expiresSoon)
 	if ses.client.IsVC() { // a host by itself has no tags
 		if in.tags, in.tagsErr = s.readTags(ctx, ses); in.tagsErr != nil {
 			if ctx.Err() != nil {

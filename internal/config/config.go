@@ -80,6 +80,7 @@ type Source struct {
 	Password    string   `yaml:"password" json:"password,omitempty" jsonschema:"description=vsphere: env:NAME; file:PATH or command:COMMAND."`
 	CAFile      string   `yaml:"ca_file" json:"ca_file,omitempty" jsonschema:"description=vsphere: the authority of its certificate."`
 	Thumbprint  string   `yaml:"thumbprint" json:"thumbprint,omitempty" jsonschema:"description=vsphere: its certificate itself instead of an authority."`
+	Acceptance  bool     `yaml:"acceptance" json:"acceptance,omitempty" jsonschema:"description=vsphere: the acceptance level of each host; a call more per host."`
 	OldSnapshot Duration `yaml:"old_snapshot" json:"old_snapshot,omitempty" jsonschema:"type=string,description=vsphere: the age at which a snapshot counts as forgotten; 168h (a week) if left out."`
 	Templates   bool     `yaml:"templates" json:"templates,omitempty" jsonschema:"description=vsphere: templates too."`
 
@@ -418,7 +419,7 @@ func nearest(word string) string {
 	known := []string{
 		"vmdrift", "database", "data", "ssh", "scan", "machines", "config", "identity_files", "user", "port", "jump", "known_hosts",
 		"accept_new", "password_file", "password_command", "concurrency", "timeout", "sudo", "unseen_after", "directory", "name", "address", "labels",
-		"sources", "type", "path", "where", "login", "url", "password", "ca_file", "thumbprint", "templates", "old_snapshot", "profile", "regions",
+		"sources", "type", "path", "where", "login", "url", "password", "ca_file", "thumbprint", "templates", "acceptance", "old_snapshot", "profile", "regions",
 		"roles", "ecs", "user_data", "termination_protection", "arn", "external_id", "from", "suffix", "label", "nic", "network", "prefer", "guests", "identity_file",
 	}
 	best, at := 3, ""
