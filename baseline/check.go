@@ -54,6 +54,14 @@ func (r Rule) check(f inventory.Facet) []fault {
 			add("field", "%v", err)
 		}
 	}
+	if r.Gained != "" {
+		if _, err := compileGlob(r.Gained); err != nil {
+			add("gained", "%v", err)
+		}
+		if r.Field == "" {
+			add("gained", "needs a field whose members it compares")
+		}
+	}
 	if r.Severity != nil && !r.Severity.valid() {
 		add("severity", "%v does not exist", *r.Severity)
 	}
@@ -67,15 +75,29 @@ func (r Rule) check(f inventory.Facet) []fault {
 			add("ops", "%s judges the items that a machine has, whatever became of them: it goes without ops", m.part)
 		}
 	}
-	if len(r.Was) > 0 && (r.Severity == nil || r.Ignore != nil || r.hasMatcher()) {
+	for _, part := range r.comparisons() {
+		if r.Severity != nil && r.Ignore == nil && !r.hasMatcher() {
+			break
+		}
 		// What is right must not depend on what was wanted before: accepting one
 		// field of an item would open another one.
-		add("was", "goes with a severity only")
+		add(part, "goes with a severity only")
 	}
 	if r.Ignore == nil && r.Severity == nil && !r.hasMatcher() {
 		add("", "the rule does nothing: want ignore, severity or one of any, one_of, regexp, at_least, below")
 	}
 	return out
+}
+
+// comparisons names the parts of r that ask what was wanted before.
+func (r Rule) comparisons() (parts []string) {
+	if len(r.Was) > 0 {
+		parts = append(parts, "was")
+	}
+	if r.Gained != "" {
+		parts = append(parts, "gained")
+	}
+	return parts
 }
 
 var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)

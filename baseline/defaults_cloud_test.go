@@ -43,6 +43,13 @@ func TestTheDefaultRulesJudgeACloudAsAnOperatorWould(t *testing.T) {
 		{"a way out to a network", inventory.Network, "", "egress/tcp/443-443/10.0.0.0/8 via=web", "low"},
 
 		{"a deployment", inventory.Task, "task revision=7", "task revision=8", "low"},
+		{"a port that somebody can get to", inventory.Reach, "", "tcp/22 from=10.0.0.0/8 who=network", "high"},
+		{"a port that nobody can get to any more", inventory.Reach, "tcp/22 from=10.0.0.0/8 who=network", "", "low"},
+		{"a port for a group too", inventory.Reach, "tcp/22 from=10.0.0.0/8 who=network", "tcp/22 from=10.0.0.0/8,sg-1 who=network", "high"},
+		{"a port for the internet", inventory.Reach, "tcp/22 from=0.0.0.0/0 who=network", "tcp/22 from=0.0.0.0/0 who=anywhere", "high"},
+		{"a port taken off the internet", inventory.Reach, "tcp/22 from=0.0.0.0/0 who=anywhere", "tcp/22 from=0.0.0.0/0 who=network", "low"},
+		{"a port kept to one of two networks", inventory.Reach, "tcp/22 from=10.0.0.0/8,sg-1 who=network", "tcp/22 from=sg-1 who=network", "low"},
+		{"a port for another group instead", inventory.Reach, "tcp/22 from=sg-1 who=network", "tcp/22 from=sg-2 who=network", "high"},
 		{"another image under the tag", inventory.Task, "container/app digest=a", "container/app digest=b", "medium"},
 		{"a container added", inventory.Task, "", "container/spy digest=b", "high"},
 		{"a shell allowed", inventory.Task, "task exec=no", "task exec=yes", "high"},

@@ -136,6 +136,9 @@ func genRule(f inventory.Facet) *rapid.Generator[Rule] {
 		}
 		if r.Ignore == nil && maybe("was") {
 			r.Was = conditions()
+			if r.Field != "" && maybe("gained") {
+				r.Gained = genGlob(append([]string{"a"}, valuePools[r.Field]...)).Filter(func(s string) bool { return s != "" }).Draw(t, "gained")
+			}
 		} else if r.Field != "" && maybe("matcher") {
 			r.Ops = nil
 			switch rapid.IntRange(0, 4).Draw(t, "matcher") {

@@ -123,6 +123,7 @@ func TestADigestCoversAllThatABaselineSays(t *testing.T) {
 		"match":           rule(0, func(r *Rule) { r.Match = "b" }),
 		"where":           rule(0, func(r *Rule) { r.Where = map[string]string{"uid": "1"} }),
 		"was":             rule(0, func(r *Rule) { r.Was = map[string]string{"uid": "1"} }),
+		"gained":          rule(0, func(r *Rule) { r.Gained = "1" }),
 		"ops":             rule(0, func(r *Rule) { r.Ops = []Op{Added} }),
 		"field":           rule(0, func(r *Rule) { r.Field = "uid" }),
 		"not ignored":     rule(0, func(r *Rule) { r.Ignore = ptr(false) }),

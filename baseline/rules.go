@@ -24,6 +24,7 @@ type compiledRule struct {
 	where, was []condition
 	ops        []Op // empty: all
 	field      string
+	gained     *glob // over the members of field
 	ignore     *bool
 	severity   *Severity
 	matcher    *matcher
@@ -71,6 +72,10 @@ func (r Rule) compile() compiledRule {
 	c.match, _ = compileGlob(match)
 	c.where, c.was = conditions(r.Where), conditions(r.Was)
 	c.matcher, _ = r.matcher()
+	if r.Gained != "" {
+		g, _ := compileGlob(r.Gained)
+		c.gained = &g
+	}
 	return c
 }
 
@@ -142,7 +147,33 @@ func (r *compiledRule) judge(op Op, key string, had, wanted *inventory.Item) ver
 			return no
 		}
 	}
+	if r.gained != nil && !r.gains(had, wanted) {
+		return no
+	}
 	return out
+}
+
+// gains reports whether the list that the rule's field is has a member that the wanted one lacks and
+// the rule asks for. It is false where either is not known, as nothing differs there.
+func (r *compiledRule) gains(had, wanted *inventory.Item) bool {
+	if had == nil || wanted == nil {
+		return false
+	}
+	have, known := had.Field(r.field)
+	want, also := wanted.Field(r.field)
+	if !known || !also {
+		return false
+	}
+	before := map[string]bool{}
+	for one := range strings.SplitSeq(want, ",") {
+		before[one] = true
+	}
+	for one := range strings.SplitSeq(have, ",") {
+		if one != "" && !before[one] && r.gained.match(one) {
+			return true
+		}
+	}
+	return false
 }
 
 // A matched is a rule that matches a difference, or possibly does.

@@ -93,6 +93,17 @@ func TestRulesDecide(t *testing.T) {
 			},
 		},
 		{
+			name:  "gained asks what a list has more than the one wanted",
+			rules: []Rule{{Field: "groups", Severity: ptr(Low)}, {Field: "groups", Gained: "s*", Severity: ptr(High)}},
+			have:  users("alice groups=adm,sudo", "bob groups=adm", "carol groups=adm,sudo", "dan groups=sudo", "eve uid=1"),
+			want:  users("alice groups=adm", "bob groups=adm,sudo", "carol groups=sudo", "eve groups=adm uid=2"),
+			changes: []string{
+				"high: users alice changed (groups: adm → adm,sudo)", "low: users bob changed (groups: adm,sudo → adm)",
+				"low: users carol changed (groups: sudo → adm,sudo)", "medium: users dan added (groups: sudo)",
+				"medium: users eve changed (uid: 2 → 1)",
+			},
+		},
+		{
 			name:  "where a rule asks for a field that could not be read, ignoring is certain and severity is not",
 			rules: []Rule{{Match: "a*", Where: map[string]string{"password": "locked"}, Ignore: ptr(true)}, {Match: "b*", Where: map[string]string{"password": "none"}, Severity: ptr(Critical)}},
 			have:  users("alice uid=1", "bob uid=1"), want: users(),
@@ -167,6 +178,8 @@ func TestRulesThatCannotBeMeantAreRefused(t *testing.T) {
 		{"a field of another facet", Rule{Field: "version", Ignore: ptr(true)}, `"version" is no field of users`},
 		{"a where of another facet", Rule{Where: map[string]string{"version": "1"}, Ignore: ptr(true)}, "where: "},
 		{"was that ignores", Rule{Was: map[string]string{"uid": "1"}, Ignore: ptr(true)}, "was: goes with a severity only"},
+		{"gained that ignores", Rule{Field: "groups", Gained: "sudo", Ignore: ptr(true)}, "gained: goes with a severity only"},
+		{"gained of no field", Rule{Gained: "sudo", Severity: ptr(High)}, "gained: needs a field"},
 		{"a regular expression that is none", Rule{Field: "uid", Regexp: "("}, "regexp: missing closing )"},
 		{"one that closes what it did not open", Rule{Field: "uid", Regexp: "a)|(b"}, "regexp: unexpected )"},
 		{"one that is huge when unfolded", Rule{Field: "uid", Regexp: "((a{100}){100}){100}"}, "regexp: "},

@@ -70,6 +70,7 @@ func facetSchema(f inventory.Facet) object {
 			"was":      where("Globs over the fields of the item wanted. Goes with severity only."),
 			"ops":      object{"type": "array", "items": object{"enum": []Op{Added, Removed, Changed}}},
 			"field":    object{"enum": f.Fields(), "description": "Only differences in this field."},
+			"gained":   text("A glob over what the field, a list, has more than the one wanted. Goes with field and severity."),
 			"ignore":   object{"type": "boolean"},
 			"severity": object{"enum": severities},
 			"any":      object{"type": "boolean", "description": "Every value of the field is right."},

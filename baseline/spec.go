@@ -44,6 +44,9 @@ type Rule struct {
 	Was   map[string]string `json:"was,omitempty"`   // field → glob; held against the item wanted; only with Severity
 	Ops   []Op              `json:"ops,omitempty"`
 	Field string            `json:"field,omitempty"` // only differences in this field
+	// Gained is a glob over the members of the list that Field is: one of those that the item had
+	// has, and the item wanted lacks. Only with Field and Severity.
+	Gained string `json:"gained,omitempty"`
 
 	Ignore   *bool     `json:"ignore,omitempty"`
 	Severity *Severity `json:"severity,omitempty"`
@@ -127,4 +130,8 @@ func (r Rule) encode(e encoder) {
 	e.text(r.Regexp)
 	e.text(r.AtLeast)
 	e.text(r.Below)
+	if r.Gained != "" { // said only where it is there: baselines that were written before keep their identity
+		e.text("gained")
+		e.text(r.Gained)
+	}
 }

@@ -7,7 +7,7 @@ import (
 
 // ruleKeys are the keys of a rule, in the order in which they are written.
 var ruleKeys = []string{
-	"match", "where", "was", "ops", "field", "ignore", "severity",
+	"match", "where", "was", "ops", "field", "gained", "ignore", "severity",
 	"any", "one_of", "regexp", "at_least", "below",
 }
 
@@ -24,7 +24,7 @@ func (d *reader) rule(f inventory.Facet, n *yaml.Node) Rule {
 	before := d.faults()
 	m := d.mapping(n, "a rule", ruleKeys...)
 	for key, into := range map[string]*string{
-		"match": &r.Match, "field": &r.Field, "regexp": &r.Regexp, "at_least": &r.AtLeast, "below": &r.Below,
+		"match": &r.Match, "field": &r.Field, "gained": &r.Gained, "regexp": &r.Regexp, "at_least": &r.AtLeast, "below": &r.Below,
 	} {
 		if v := m[key]; v != nil {
 			if *into = d.text(v); *into == "" && d.faults() == before {

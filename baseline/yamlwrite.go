@@ -107,6 +107,9 @@ func (r Rule) yaml() string {
 	if r.Field != "" {
 		add("field", quote(r.Field))
 	}
+	if r.Gained != "" {
+		add("gained", quote(r.Gained))
+	}
 	if r.Ignore != nil {
 		add("ignore", strconv.FormatBool(*r.Ignore))
 	}

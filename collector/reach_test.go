@@ -83,7 +83,7 @@ func TestAPortThatBecomesReachableIsOneHighChange(t *testing.T) {
 		"a rule lets the first one in": {[]string{publicNIC}, []string{ssh}, []string{publicNIC, fromLAN}, []string{ssh}, []string{"high added"}},
 		"a rule lets everybody in":     {[]string{publicNIC, fromLAN}, []string{ssh}, []string{publicNIC, fromLAN, fromAll}, []string{ssh}, []string{"high changed"}},
 		"a public address is added":    {[]string{privateNIC, fromAll}, []string{ssh}, []string{publicNIC, fromAll}, []string{ssh}, []string{"high changed"}},
-		"one more network is let in":   {[]string{publicNIC, fromLAN}, []string{ssh}, []string{publicNIC, fromLAN, "ingress/tcp/22-22/sg-2"}, []string{ssh}, []string{"medium changed"}},
+		"one more network is let in":   {[]string{publicNIC, fromLAN}, []string{ssh}, []string{publicNIC, fromLAN, "ingress/tcp/22-22/sg-2"}, []string{ssh}, []string{"high changed"}},
 		"the public address goes":      {[]string{publicNIC, fromAll}, []string{ssh}, []string{privateNIC, fromAll}, []string{ssh}, []string{"low changed"}},
 		"nobody is let in any more":    {[]string{publicNIC, fromAll}, []string{ssh}, []string{publicNIC}, []string{ssh}, []string{"low removed"}},
 		"nothing changes":              {[]string{publicNIC, fromAll}, []string{ssh}, []string{publicNIC, fromAll}, []string{ssh}, nil},
