@@ -240,8 +240,12 @@ func (a *app) writeMachine(w io.Writer, m drift.MachineRecord, others []drift.Ma
 			changed = when(*f.StateSince, now)
 		}
 		fmt.Fprintf(w, "%s  %s  %s\n", pad(string(f.Facet), 8), pad(string(f.Status), 11), changed)
-		if f.Reason != "" {
-			fmt.Fprintf(w, "          %s\n", st.fold(10, f.Reason, 10))
+		reason := f.Reason
+		if !f.Status.Observed() && f.LastObserved != nil { // what is known of it has an age
+			reason = "as it was seen " + when(*f.LastObserved, now) + "; since then: " + either(reason, string(f.Status))
+		}
+		if reason != "" {
+			fmt.Fprintf(w, "          %s\n", st.fold(10, reason, 10))
 		}
 	}
 	if len(findings) == 0 {
