@@ -91,7 +91,7 @@ func changesCSV(changes []change) (heads []string, rows [][]string) {
 }
 
 // writeChange writes one change as a line: what, where, and from what to what.
-func (s style) writeChange(w io.Writer, c baseline.Change, keyWidth int) {
+func (s style) writeChange(w io.Writer, c baseline.Change, width widths) {
 	sign, paint := "~", s.warn
 	switch c.Op {
 	case baseline.Added:
@@ -100,9 +100,9 @@ func (s style) writeChange(w io.Writer, c baseline.Change, keyWidth int) {
 		sign, paint = "-", s.alarm
 	}
 	line := fmt.Sprintf("  %s %s %s %s",
-		s.severity(c.Severity, pad(c.Severity.String(), 8)), pad(string(c.Facet), 8), paint(sign), pad(shownKey(c.Key), keyWidth))
+		s.severity(c.Severity, pad(c.Severity.String(), 8)), pad(string(c.Facet), width.facet), paint(sign), pad(shownKey(c.Key), width.key))
 	// The columns before the fields: severity, facet, sign and key.
-	used := 2 + 8 + 1 + max(8, len(c.Facet)) + 3 + max(keyWidth, len([]rune(shownKey(c.Key)))) + 2
+	used := 2 + 8 + 1 + width.facet + 3 + max(width.key, len([]rune(shownKey(c.Key)))) + 2
 	line += "  " + s.fold(used, s.fields(c), 13)
 	fmt.Fprintln(w, strings.TrimRight(line, " "))
 }
@@ -166,11 +166,15 @@ func shownKey(key string) string {
 	return key
 }
 
-// keyWidth is the width that aligns the keys of changes, within reason.
-func keyWidth(changes []baseline.Change) int {
-	w := 0
+// widths are those of the columns facet and key.
+type widths struct{ facet, key int }
+
+// widthsOf are the widths of the columns of these changes; a long key pushes its own line out.
+func widthsOf(changes []baseline.Change) widths {
+	w := widths{facet: 8}
 	for _, c := range changes {
-		w = max(w, min(len([]rune(c.Key)), 40))
+		w.facet = max(w.facet, len(c.Facet))
+		w.key = max(w.key, min(len([]rune(c.Key)), 40))
 	}
 	return w
 }

@@ -65,7 +65,7 @@ Exit status: 0 the same, 1 different, 2 trouble.`,
 		err = a.print(listing{out, heads, rows, func(w io.Writer) {
 			slices.SortStableFunc(found, worstFirst)
 			for _, ch := range found {
-				a.style.writeChange(w, ch, keyWidth(found))
+				a.style.writeChange(w, ch, widthsOf(found))
 			}
 		}})
 		if err == nil && len(found) > 0 {

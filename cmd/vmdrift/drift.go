@@ -115,13 +115,19 @@ func (a *app) writeDrifts(w io.Writer, ds []drift.Drift) {
 	}
 	st, now := a.style, time.Now()
 	machines := map[string]bool{}
+	var changes []baseline.Change
+	for _, d := range ds {
+		changes = append(changes, d.Change)
+	}
+	width := widthsOf(changes).facet
 	for _, d := range ds {
 		for _, f := range d.Findings {
 			machines[f.MachineName] = true
 		}
 		sign := map[baseline.Op]string{baseline.Added: "+", baseline.Removed: "-", baseline.Changed: "~"}[d.Change.Op]
 		fmt.Fprintf(w, "%s %s %s %s %s  %s\n", st.severity(d.Change.Severity, pad(d.Change.Severity.String(), 8)), st.dim(driftID(d.Change)),
-			pad(string(d.Change.Facet), 8), sign, st.bold(shownKey(d.Change.Key)), st.fields(d.Change))
+			pad(string(d.Change.Facet), width), sign, st.bold(shownKey(d.Change.Key)),
+			st.fold(8+1+10+1+width+3+len([]rune(shownKey(d.Change.Key)))+2, st.fields(d.Change), 9))
 		fmt.Fprintf(w, "         %s, first seen %s%s\n", machineNames(d.Findings, 4), when(d.FirstSeen(), now), resolvedText(d.Findings))
 	}
 	fmt.Fprintf(w, "\n%s on %s. More of one: vmdrift drift show ID\n",

@@ -263,7 +263,7 @@ func (a *app) writeMachine(w io.Writer, m drift.MachineRecord, others []drift.Ma
 	}
 	slices.SortStableFunc(cs, worstFirst)
 	for _, c := range cs {
-		st.writeChange(w, c, keyWidth(cs))
+		st.writeChange(w, c, widthsOf(cs))
 	}
 }
 
@@ -320,7 +320,7 @@ func (a *app) writeHistory(w io.Writer, events []drift.Event) {
 			fmt.Fprintf(w, "  %s first seen, %s\n", pad(string(e.Facet), 8), count(e.Items, "item", "items"))
 		}
 		for _, c := range e.Changes {
-			a.style.writeChange(w, c, keyWidth(e.Changes))
+			a.style.writeChange(w, c, widthsOf(e.Changes))
 		}
 	}
 }

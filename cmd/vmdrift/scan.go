@@ -335,7 +335,7 @@ func (a *app) writeScan(w io.Writer, s *scanReport) {
 		default:
 			fmt.Fprintf(w, "%s  %s from baseline %s@%d\n", st.bold(m.Name), st.alarm(count(len(cs), "change", "changes")), m.Baseline, m.Revision)
 			for _, c := range cs {
-				st.writeChange(w, c, keyWidth(cs))
+				st.writeChange(w, c, widthsOf(cs))
 			}
 		}
 		if m.Unmatched != "" && m.Baseline != "" {
