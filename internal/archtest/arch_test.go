@@ -33,6 +33,7 @@ var may = map[string][]string{
 	"internal/config":     {},
 	"internal/embeddedpg": {},
 	"internal/simvm":      {"inventory", "collector", "collector/guest"},
+	"internal/simcenter":  {},
 	"internal/simfleet":   {"inventory", "baseline", "collector", "drift"},
 	"internal/sshtest":    {},
 	"internal/realguest":  {"internal/sshtest"},
@@ -40,7 +41,7 @@ var may = map[string][]string{
 	"cmd/vmdrift": {
 		"inventory", "baseline", "collector", "collector/guest", "collector/ssh", "collector/local", "collector/hosts",
 		"collector/aws", "collector/vsphere",
-		"drift", "store", "internal/config", "internal/embeddedpg", "internal/simvm",
+		"drift", "store", "internal/config", "internal/embeddedpg", "internal/simcenter", "internal/simvm",
 	},
 }
 
