@@ -55,6 +55,24 @@ func (s source) wayTo(m *collector.Listed) {
 	m.Machine.Address = withLogin(at, way.User, way.Port)
 }
 
+// hostOnly returns text if it is a host name or an IP address, and nothing else: whoever names a machine at its
+// platform must not choose the login, or say that it is this machine.
+func hostOnly(text string) string {
+	if ip, err := netip.ParseAddr(text); err == nil {
+		if ip.Is6() {
+			return "[" + text + "]"
+		}
+		return text
+	}
+	odd := func(r rune) bool {
+		return r != '-' && r != '.' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}
+	if text == localAddress || strings.HasPrefix(text, "-") || strings.ContainsFunc(text, odd) {
+		return ""
+	}
+	return text
+}
+
 // withLogin adds what an address does not say itself.
 func withLogin(address, user string, port int) string {
 	if address == "" {
@@ -79,9 +97,9 @@ func (s source) chosen(m collector.Listed) string {
 	rule := s.conf.Address
 	switch rule.From {
 	case "name":
-		return m.Machine.Name + rule.Suffix
+		return hostOnly(m.Machine.Name + rule.Suffix)
 	case "label":
-		return m.Machine.Labels[rule.Label]
+		return hostOnly(m.Machine.Labels[rule.Label])
 	}
 	if rule == (config.Address{}) || len(m.Addresses) == 0 && rule.NIC == nil && rule.Network == "" {
 		return m.Machine.Address

@@ -18,24 +18,29 @@ func TestTheWayToAGuestIsWhatTheRulesSay(t *testing.T) {
 		want     string
 		identity string
 		jump     string
+		label    string // ip, if it is not 203.0.113.9
 	}{
-		"no rule":                       {config.Source{}, "10.0.0.1", "10.0.0.1", "", ""},
-		"a login and a port for all":    {config.Source{Login: "root", Port: 2222}, "10.0.0.1", "root@10.0.0.1:2222", "", ""},
-		"an IPv6 address with a port":   {config.Source{Port: 2222}, "[2001:db8::1]", "[2001:db8::1]:2222", "", ""},
-		"what the inventory says stays": {config.Source{Login: "root", Port: 2222}, "me@10.0.0.1:22", "me@10.0.0.1:22", "", ""},
-		"this machine":                  {config.Source{Login: "root"}, "local", "local", "", ""},
-		"nobody knows":                  {config.Source{Login: "root", Port: 22}, "", "", "", ""},
-		"public first":                  {config.Source{Address: config.Address{Prefer: "public"}}, "10.0.0.1", "192.0.2.1", "", ""},
-		"private first":                 {config.Source{Address: config.Address{Prefer: "private"}}, "192.0.2.1", "10.0.0.1", "", ""},
-		"the second card":               {config.Source{Address: config.Address{NIC: &one}}, "10.0.0.1", "10.9.0.1", "", ""},
-		"the card in a network":         {config.Source{Address: config.Address{Network: "mgmt/*"}}, "10.0.0.1", "10.9.0.1", "", ""},
-		"no card in that network":       {config.Source{Address: config.Address{Network: "backup"}}, "10.0.0.1", "", "", ""},
-		"by name":                       {config.Source{Address: config.Address{From: "name", Suffix: ".example.com"}}, "10.0.0.1", "web-1.example.com", "", ""},
-		"by label":                      {config.Source{Login: "root", Address: config.Address{From: "label", Label: "ip"}}, "10.0.0.1", "root@203.0.113.9", "", ""},
+		"no rule":                        {config.Source{}, "10.0.0.1", "10.0.0.1", "", "", ""},
+		"a login and a port for all":     {config.Source{Login: "root", Port: 2222}, "10.0.0.1", "root@10.0.0.1:2222", "", "", ""},
+		"an IPv6 address with a port":    {config.Source{Port: 2222}, "[2001:db8::1]", "[2001:db8::1]:2222", "", "", ""},
+		"what the inventory says stays":  {config.Source{Login: "root", Port: 2222}, "me@10.0.0.1:22", "me@10.0.0.1:22", "", "", ""},
+		"this machine":                   {config.Source{Login: "root"}, "local", "local", "", "", ""},
+		"nobody knows":                   {config.Source{Login: "root", Port: 22}, "", "", "", "", ""},
+		"public first":                   {config.Source{Address: config.Address{Prefer: "public"}}, "10.0.0.1", "192.0.2.1", "", "", ""},
+		"private first":                  {config.Source{Address: config.Address{Prefer: "private"}}, "192.0.2.1", "10.0.0.1", "", "", ""},
+		"the second card":                {config.Source{Address: config.Address{NIC: &one}}, "10.0.0.1", "10.9.0.1", "", "", ""},
+		"the card in a network":          {config.Source{Address: config.Address{Network: "mgmt/*"}}, "10.0.0.1", "10.9.0.1", "", "", ""},
+		"no card in that network":        {config.Source{Address: config.Address{Network: "backup"}}, "10.0.0.1", "", "", "", ""},
+		"by name":                        {config.Source{Address: config.Address{From: "name", Suffix: ".example.com"}}, "10.0.0.1", "web-1.example.com", "", "", ""},
+		"by label":                       {config.Source{Login: "root", Address: config.Address{From: "label", Label: "ip"}}, "10.0.0.1", "root@203.0.113.9", "", "", ""},
+		"a label with a login in it":     {config.Source{Login: "scanner", Address: config.Address{From: "label", Label: "ip"}}, "10.0.0.1", "", "", "", "root@192.0.2.9"},
+		"a label that says this machine": {config.Source{Address: config.Address{From: "label", Label: "ip"}}, "10.0.0.1", "", "", "", "local"},
+		"a label that is an option":      {config.Source{Address: config.Address{From: "label", Label: "ip"}}, "10.0.0.1", "", "", "", "-oProxyCommand"},
+		"a label that is IPv6":           {config.Source{Port: 2222, Address: config.Address{From: "label", Label: "ip"}}, "10.0.0.1", "[2001:db8::9]:2222", "", "", "2001:db8::9"},
 		"of each setting the first rule that has it": {
 			config.Source{Login: "root", Guests: []config.Guest{
 				{Where: "env=test", User: "tester"}, {Where: "env=prod", Port: 2222, Jump: "bastion"}, {User: "scanner", Jump: "none", IdentityFile: "key"},
-			}}, "10.0.0.1", "scanner@10.0.0.1:2222", "/etc/key", "bastion",
+			}}, "10.0.0.1", "scanner@10.0.0.1:2222", "/etc/key", "bastion", "",
 		},
 	} {
 		rules, err := guestRules(c.conf.Guests, func(p string) string {
@@ -55,6 +60,9 @@ func TestTheWayToAGuestIsWhatTheRulesSay(t *testing.T) {
 				{NIC: 0, Network: "web", IP: netip.MustParseAddr("192.0.2.1")},
 				{NIC: 1, Network: "mgmt/1", IP: netip.MustParseAddr("10.9.0.1")},
 			},
+		}
+		if c.label != "" {
+			m.Machine.Labels["ip"] = c.label
 		}
 		source{conf: c.conf, rules: rules}.wayTo(&m)
 		if got := strings.Join([]string{m.Machine.Address, m.IdentityFile, m.Jump}, "|"); got != strings.Join([]string{c.want, c.identity, c.jump}, "|") {
