@@ -8,7 +8,9 @@ package simcenter
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log"
@@ -86,7 +88,7 @@ func (c *Center) fill(ctx context.Context, host string, vms []VM) error {
 	for i, v := range vms {
 		c.vms[v.Name] = object.NewVirtualMachine(c.admin, refs[i])
 		err := c.reconfigure(ctx, v.Name, types.VirtualMachineConfigSpec{
-			Name: v.Name, Uuid: v.UUID,
+			Name: v.Name, Uuid: v.UUID, MemoryMB: 4096,
 			ExtraConfig: []types.BaseOptionValue{&types.OptionValue{Key: "SET.guest.ipAddress", Value: v.Address}},
 		})
 		if err == nil {
@@ -183,6 +185,12 @@ func (c *Center) Certificate() ([]byte, error) {
 	return os.ReadFile(path)
 }
 
+// Thumbprint returns the SHA-256 of the certificate that it shows, in hexadecimal.
+func (c *Center) Thumbprint() string {
+	sum := sha256.Sum256(c.server.TLS.Certificates[0].Certificate[0])
+	return hex.EncodeToString(sum[:])
+}
+
 // Close ends it.
 func (c *Center) Close() error {
 	c.server.Close()
@@ -217,6 +225,11 @@ func (c *Center) PowerOff(ctx context.Context, vm string) error {
 		return err
 	}
 	return done(ctx)(o.PowerOff(ctx))
+}
+
+// SetMemory gives a machine that much memory, in MiB; it starts with 4096.
+func (c *Center) SetMemory(ctx context.Context, vm string, mib int64) error {
+	return c.reconfigure(ctx, vm, types.VirtualMachineConfigSpec{MemoryMB: mib})
 }
 
 // StartSSH starts the SSH server of the host, which then also starts with it.
