@@ -46,13 +46,15 @@ found, 2 if not.`,
 
 // A demo is a fleet, a database of its own, and what is told of them.
 type demo struct {
-	app    *app
-	once   bool
-	dir    string
-	fleet  *simvm.Fleet
-	center *simcenter.Center
-	cloud  *demoCloud // nil where there is none to be had
-	url    string     // of the private database
+	app     *app
+	once    bool
+	dir     string
+	fleet   *simvm.Fleet
+	center  *simcenter.Center
+	cloud   *demoCloud // nil where there is none to be had
+	noCloud string     // why, a sentence
+	astray  []string   // the reader's settings that would lead away from it
+	url     string     // of the private database
 }
 
 func (d *demo) run(ctx context.Context) error {

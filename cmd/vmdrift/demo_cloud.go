@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,8 +20,8 @@ import (
 const (
 	demoInstance = "cloud-1" // the one instance of the AWS side
 	demoRegion   = "eu-west-1"
-	demoProfile  = "demo"
-	motoPatience = 15 * time.Second // with nothing else to do it takes three
+	demoProfile  = "vmdrift-demo"   // the reader's shell may know other profiles, and none of that name
+	motoPatience = 10 * time.Second // with nothing else to do it takes three
 )
 
 // A demoCloud is the AWS side of the demo: moto_server, which is an EC2 written by others, with one instance,
@@ -35,89 +32,49 @@ type demoCloud struct {
 	group   string // that guards it
 }
 
-// startCloud starts the AWS side if it can be had.
+// startCloud starts the AWS side if it can be had. Where it cannot, the demo goes on, and says why.
 func (d *demo) startCloud(ctx context.Context) error {
 	path, err := exec.LookPath("moto_server")
 	if err != nil {
+		d.noCloud = "moto_server is not installed here (pip install 'moto[ec2,server]'): with it there would be an AWS side."
 		return nil
 	}
-	url, err := d.startMoto(ctx, path)
-	if err != nil {
-		fmt.Fprintf(d.app.stderr, "vmdrift: the demo goes on without its AWS side: %v\n", err)
+	if err := d.onlyOwnAWS(); err != nil {
+		return fmt.Errorf("put the AWS settings aside: %w", err)
+	}
+	bounded, cancel := context.WithTimeoutCause(ctx, motoPatience, errImpatient)
+	defer cancel()
+	if d.cloud, err = d.makeCloud(bounded, path); err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	conf := fmt.Sprintf("[profile %s]\nregion = %s\naws_access_key_id = demo\naws_secret_access_key = demo\nendpoint_url = %s\n", demoProfile, demoRegion, url)
-	if err := os.WriteFile(d.awsConfig(), []byte(conf), 0o600); err != nil {
-		return fmt.Errorf("write the demo's AWS profile: %w", err)
+	if bounded.Err() != nil {
+		err = context.Cause(bounded)
 	}
-	// The reader's own profiles and credentials are not the demo's business.
-	was, had := os.LookupEnv("AWS_CONFIG_FILE")
-	if err := os.Setenv("AWS_CONFIG_FILE", d.awsConfig()); err != nil {
-		return err
-	}
-	d.later(func() error {
-		if had {
-			return os.Setenv("AWS_CONFIG_FILE", was)
-		}
-		return os.Unsetenv("AWS_CONFIG_FILE")
-	})
-	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithSharedConfigProfile(demoProfile))
-	if err != nil {
-		return fmt.Errorf("read the demo's AWS profile: %w", err)
-	}
-	c := &demoCloud{client: ec2.NewFromConfig(cfg)}
-	if err := c.makeInstance(ctx); err != nil {
-		return fmt.Errorf("make the demo's instance: %w", err)
-	}
-	d.cloud = c
+	d.noCloud = fmt.Sprintf("There is no AWS side this time: %v.", err)
 	return nil
 }
 
-func (d *demo) awsConfig() string { return filepath.Join(d.dir, "aws_config") }
-
-// startMoto starts the server, waits until it answers, and sees to its end.
-func (d *demo) startMoto(ctx context.Context, path string) (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func (d *demo) makeCloud(ctx context.Context, path string) (*demoCloud, error) {
+	url, err := d.startMoto(ctx, path)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	address := l.Addr().String()
-	l.Close()
-	_, port, _ := net.SplitHostPort(address)
-	cmd := exec.Command(path, "-H", "127.0.0.1", "-p", port)
-	cmd.Env = append(os.Environ(), "MOTO_EC2_LOAD_DEFAULT_AMIS=true")
-	if err := cmd.Start(); err != nil {
-		return "", err
+	conf := fmt.Sprintf("[profile %s]\nregion = %s\naws_access_key_id = demo\naws_secret_access_key = demo\nendpoint_url = %s\n", demoProfile, demoRegion, url)
+	if err := os.WriteFile(d.awsConfig(), []byte(conf), 0o600); err != nil {
+		return nil, fmt.Errorf("write the demo's AWS profile: %w", err)
 	}
-	exited := make(chan error, 1)
-	go func() { exited <- cmd.Wait() }()
-	stop := func() error {
-		_ = cmd.Process.Kill() // it may have ended by itself
-		<-exited
-		return nil
+	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithSharedConfigProfile(demoProfile))
+	if err != nil {
+		return nil, fmt.Errorf("read the demo's AWS profile: %w", err)
 	}
-	poll := time.NewTicker(50 * time.Millisecond)
-	defer poll.Stop()
-	limit := time.After(motoPatience)
-	for {
-		select {
-		case err := <-exited:
-			return "", fmt.Errorf("moto_server ended: %w", err)
-		case <-limit:
-			return "", errors.Join(fmt.Errorf("moto_server did not answer in %s", motoPatience), stop())
-		case <-ctx.Done():
-			return "", errors.Join(ctx.Err(), stop())
-		case <-poll.C:
-			resp, err := http.Get("http://" + address + "/moto-api/")
-			if err != nil {
-				continue
-			}
-			resp.Body.Close()
-			d.later(stop)
-			return "http://" + address, nil
-		}
+	c := &demoCloud{client: ec2.NewFromConfig(cfg)}
+	if err := c.makeInstance(ctx); err != nil {
+		return nil, fmt.Errorf("make the demo's instance: %w", err)
 	}
+	return c, nil
 }
+
+func (d *demo) awsConfig() string { return filepath.Join(d.dir, "aws_config") }
 
 // makeInstance makes an instance that is guarded by a group of its own, with an address of AWS's pool.
 func (c *demoCloud) makeInstance(ctx context.Context) error {

@@ -25,6 +25,9 @@ func (d *demo) stay(ctx context.Context) error {
 	}
 	if d.cloud != nil {
 		d.say("  %s", st.bold("export AWS_CONFIG_FILE="+d.awsConfig()))
+		if len(d.astray) > 0 {
+			d.say("  %s", st.bold("unset "+strings.Join(d.astray, " ")))
+		}
 	}
 	for _, line := range []string{
 		"export VMDRIFT_CONFIG=" + d.config(),

@@ -43,9 +43,9 @@ func (d *demo) introduce() {
 	d.cloud.introduce(t)
 	fmt.Fprintf(t, "  %s\tthe one you sit at\trole=demo\n", thisMachine)
 	flush()
-	if d.cloud == nil {
+	if d.noCloud != "" {
 		d.say("")
-		d.say("%s", st.dim("moto_server is not installed here (pip install 'moto[ec2,server]'): with it there would be an AWS side."))
+		d.say("%s", st.dim(d.noCloud))
 	}
 }
 
