@@ -100,11 +100,7 @@ func (d *demo) startCenter(ctx context.Context) error {
 		return err
 	}
 	d.later(d.center.Close)
-	certificate, err := d.center.Certificate()
-	if err != nil {
-		return fmt.Errorf("read the simulated vCenter's certificate: %w", err)
-	}
-	for name, content := range map[string]string{"ssh_config": ssh.String(), "vcenter.pem": string(certificate), "vcenter-password": d.center.Password()} {
+	for name, content := range map[string]string{"ssh_config": ssh.String(), "vcenter-password": d.center.Password()} {
 		if err := os.WriteFile(filepath.Join(d.dir, name), []byte(content), 0o600); err != nil {
 			return fmt.Errorf("write the demo's %s: %w", name, err)
 		}
@@ -131,8 +127,8 @@ sources:
     url: %s
     user: %s
     password: file:vcenter-password
-    ca_file: vcenter.pem
+    thumbprint: %s
 %smachines:
   - {name: %s, address: local, labels: {role: demo}}
-`, database, d.center.Host(), simcenter.User, d.cloud.source(), thisMachine)
+`, database, d.center.Host(), simcenter.User, d.center.Thumbprint(), d.cloud.source(), thisMachine)
 }

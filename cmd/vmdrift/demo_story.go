@@ -123,7 +123,8 @@ func (d *demo) letItDrift(ctx context.Context) error {
 	happens("web-3", "its network card is plugged into another network", d.center.MoveNIC(ctx, "web-3"))
 	happens(demoHost, "its SSH server is started", nil)
 	d.center.StartSSH()
-	happens("test-1", "is switched off", d.center.PowerOff(ctx, "test-1"))
+	happens("test-1", "is switched off, and its memory doubled",
+		errors.Join(d.center.PowerOff(ctx, "test-1"), d.center.SetMemory(ctx, "test-1", 8192)))
 	d.cloud.letItDrift(ctx, happens)
 	happens("app-1", "runs out of memory and answers no more", nil)
 	d.fleet.Host("app-1").Hang(true)
@@ -140,6 +141,7 @@ var (
 		demoHost + " hypervisor service/TSM-SSH changed high",
 		"db-1 users toor added critical",
 		"edge-1 services openrc/iptables changed high",
+		"test-1 hardware memory changed medium",
 		"web-1 packages deb/openssl:amd64 changed low",
 		"web-2 packages deb/nmap:amd64 added medium",
 		"web-2 ports tcp/0.0.0.0:4444 added high",
