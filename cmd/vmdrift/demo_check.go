@@ -45,18 +45,19 @@ func (d *demo) check(ctx context.Context, drift, unseen []string) error {
 	return errors.Join(differ("drift", drift, have), differ("machine not seen", unseen, gone))
 }
 
-// differ says which of two lists, in any order, has what the other has not.
+// differ says which of two lists, in any order, has what the other has not, or has it more often.
 func differ(what string, want, have []string) error {
 	var errs []error
+	more := slices.Clone(have)
 	for _, w := range want {
-		if !slices.Contains(have, w) {
+		if i := slices.Index(more, w); i >= 0 {
+			more = slices.Delete(more, i, i+1)
+		} else {
 			errs = append(errs, fmt.Errorf("expected %s is missing: %s", what, w))
 		}
 	}
-	for _, h := range have {
-		if !slices.Contains(want, h) {
-			errs = append(errs, fmt.Errorf("unexpected %s: %s", what, strings.TrimSpace(h)))
-		}
+	for _, h := range more {
+		errs = append(errs, fmt.Errorf("unexpected %s: %s", what, strings.TrimSpace(h)))
 	}
 	return errors.Join(errs...)
 }
