@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -25,6 +26,9 @@ func terminalWidth(w io.Writer) int {
 	return min(width, maxWidth)
 }
 
+// colours take no column.
+var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+
 // fold breaks a sentence at spaces to the terminal's width. used is how many columns
 // of the first line are taken; later lines are indented.
 func (s style) fold(used int, text string, indent int) string {
@@ -33,7 +37,7 @@ func (s style) fold(used int, text string, indent int) string {
 	}
 	var b strings.Builder
 	for i, word := range strings.Split(text, " ") {
-		n := utf8.RuneCountInString(word)
+		n := utf8.RuneCountInString(colours.ReplaceAllString(word, ""))
 		switch {
 		case i == 0:
 		case used+1+n > s.width && used > indent:

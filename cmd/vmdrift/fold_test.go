@@ -12,6 +12,7 @@ func TestFoldBreaksAtSpacesWithinTheWidth(t *testing.T) {
 		{20, 16, "one two", "one\n  two"},
 		{20, 0, "averyveryverylongwordindeed and", "averyveryverylongwordindeed\n  and"},
 		{20, 0, "ß ä ö ü ß ä ö ü ß ä ö", "ß ä ö ü ß ä ö ü ß ä\n  ö"},
+		{20, 0, "\x1b[2mone two\x1b[0m three four five", "\x1b[2mone two\x1b[0m three four\n  five"},
 		{20, 0, "", ""},
 	} {
 		if have := (style{width: c.width}).fold(c.used, c.text, 2); have != c.want {
