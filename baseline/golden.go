@@ -126,11 +126,13 @@ func (g *Golden) items(f inventory.Facet) *inventory.State {
 	return present
 }
 
-// present is what presence is to be: a machine that can be seen from inside.
+// present is what presence is to be: a machine that can be seen from inside, and is the one it was.
 var present = func() *inventory.State {
 	b := inventory.NewBuilder(inventory.Presence)
 	b.Key("guest")
 	b.Field("seen", "yes")
+	b.Key("host_key")
+	b.Field("verified", "yes")
 	s, err := b.State()
 	if err != nil {
 		panic("baseline: " + err.Error())

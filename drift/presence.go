@@ -4,32 +4,57 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vmdrift/vmdrift/collector"
 	"github.com/vmdrift/vmdrift/inventory"
 )
 
-// presence observes whether somebody was inside the machine lately. It speaks up only when that was
-// too long ago, and goes on to speak once it has: of nearly all machines nothing is written.
-func (b *batch) presence(rec MachineRecord, now inventory.Snapshot) (inventory.Observation, bool) {
-	last, has := lastInside(rec, now, b.at)
+// presence observes whether somebody was inside the machine lately, and whether it showed the host key
+// that is known. It speaks up only when it was too long ago or the key is another one, and goes on to
+// speak once it has: of nearly all machines nothing is written.
+func (b *batch) presence(rec MachineRecord, r collector.Result) (inventory.Observation, bool) {
+	last, has := lastInside(rec, r.Snapshot, b.at)
 	if !has {
 		return inventory.Observation{}, false
 	}
-	missed := b.unseen > 0 && b.at.Sub(last) > b.unseen
-	if !missed && rec.facet(inventory.Presence).State.ID == 0 {
-		return inventory.Observation{}, false
-	}
-	seen := "yes"
-	if missed {
+	seen, verified := "yes", ""
+	if b.unseen > 0 && b.at.Sub(last) > b.unseen {
 		seen = "no"
 	}
-	bld := inventory.NewBuilder(inventory.Presence)
-	bld.Key("guest")
-	bld.Field("seen", seen)
-	st, err := bld.State()
-	if err != nil {
-		return inventory.Observation{}, false // two constants make a state
+	before := rec.facet(inventory.Presence).State
+	switch r.Outcome {
+	case collector.HostKeyChanged:
+		verified = "no"
+	case collector.OK, collector.Partly, collector.AuthFailed: // the key is looked at before anything is sent
+		verified = "yes"
+	default: // nobody has looked: it is as it was
+		for _, v := range []string{"yes", "no"} {
+			for _, s := range []string{"yes", "no"} {
+				if before.ID != 0 && before.Digest == presenceState(s, v).Digest() {
+					verified = v
+				}
+			}
+		}
 	}
-	return inventory.Observe(st), true
+	if seen == "yes" && verified != "no" && before.ID == 0 {
+		return inventory.Observation{}, false
+	}
+	return inventory.Observe(presenceState(seen, verified)), true
+}
+
+// presenceState is the facet's state. A host key of which nothing is known has no field.
+func presenceState(seen, verified string) *inventory.State {
+	b := inventory.NewBuilder(inventory.Presence)
+	b.Key("guest")
+	b.Field("seen", seen)
+	b.Key("host_key")
+	if verified != "" {
+		b.Field("verified", verified)
+	}
+	st, err := b.State()
+	if err != nil {
+		panic("drift: " + err.Error()) // constants make a state
+	}
+	return st
 }
 
 // lastInside returns when anything of the guest was observed last, or, if it never was, when the machine

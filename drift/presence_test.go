@@ -47,3 +47,24 @@ func TestAMachineWithoutAGuestIsNotMissed(t *testing.T) {
 	f.night(host())
 	f.findings()
 }
+
+func TestAChangedHostKeyIsDriftUntilTheKeyIsVerifiedAgain(t *testing.T) {
+	f := newFleet(t)
+	f.svc.UnseenAfter = 7 * 24 * time.Hour
+	refused := func(o collector.Outcome) collector.Result {
+		r := f.result("web-1")
+		r.Outcome, r.Err = o, errors.New("it says so")
+		r.Snapshot.Observations = nil
+		return r
+	}
+	f.night(f.result("web-1", sshd))
+	f.capture("web", "role=web", f.result("web-1", sshd))
+	f.night(refused(collector.HostKeyChanged))
+	f.findings("web-1 changed host_key open Wed-Wed")
+	f.night(refused(collector.Unreachable)) // nobody looked at the key: nothing closes
+	f.findings("web-1 changed host_key open Wed-Wed")
+	f.night(refused(collector.AuthFailed)) // known_hosts has the new key, which lets nobody in yet
+	f.findings("web-1 changed host_key resolved Wed-Wed")
+	f.night(f.result("web-1", sshd))
+	f.findings("web-1 changed host_key resolved Wed-Wed")
+}

@@ -129,7 +129,7 @@ func (m *scanned) revision() RevisionID {
 func (b *batch) add(rec MachineRecord, r collector.Result, rev *compiled, why string) {
 	m := &scanned{record: rec, result: r, rev: rev, why: why}
 	m.stale = rec.Compared != m.revision()
-	if o, told := b.presence(rec, r.Snapshot); told {
+	if o, told := b.presence(rec, r); told {
 		r.Snapshot.Observations = append(slices.Clone(r.Snapshot.Observations), o)
 		slices.SortFunc(r.Snapshot.Observations, func(a, b inventory.Observation) int { return cmp.Compare(a.Facet, b.Facet) })
 		m.result.Snapshot = r.Snapshot

@@ -25,7 +25,7 @@ const (
 	Task       Facet = "task"
 )
 
-// Presence is what vmdrift itself knows: whether it was inside the machine lately.
+// Presence is what vmdrift itself knows: whether it was inside the machine lately, and met the host key it knows.
 const Presence Facet = "presence"
 
 // Reach is derived from what the guest and its platform say together: who can get to its ports.
@@ -99,7 +99,7 @@ func (f Facet) Fields() []string {
 	case Reach:
 		return []string{"from", "who"}
 	case Presence:
-		return []string{"seen"}
+		return []string{"seen", "verified"}
 	case Hypervisor:
 		return []string{
 			"allowed", "build", "enabled", "issuer", "level", "mode", "not_after", "policy", "running", "servers", "subject",

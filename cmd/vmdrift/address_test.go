@@ -70,3 +70,24 @@ func TestTheWayToAGuestIsWhatTheRulesSay(t *testing.T) {
 		}
 	}
 }
+
+func TestThePortOfAFlagIsPartOfATypedTarget(t *testing.T) {
+	for _, c := range []struct {
+		target string
+		port   int
+		want   string
+	}{
+		{"web-1", 0, "web-1"},
+		{"web-1", 2222, "web-1:2222"},
+		{"root@web-1", 2222, "root@web-1:2222"},
+		{"root@web-1:22", 2222, "root@web-1:22"}, // what is written out goes before the flag
+		{"a@b@web-1", 22, "a@b@web-1:22"},
+		{"::1", 2222, "[::1]:2222"},
+		{"root@[::1]", 2222, "root@[::1]:2222"},
+		{"[::1]:2200", 2222, "[::1]:2200"},
+	} {
+		if got := withPort(c.target, c.port); got != c.want {
+			t.Errorf("%s with -p %d is %s, not %s", c.target, c.port, got, c.want)
+		}
+	}
+}

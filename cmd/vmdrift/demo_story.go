@@ -139,6 +139,7 @@ func (d *demo) drift() []string { return append(slices.Clone(demoDrift), d.cloud
 var (
 	demoDrift = []string{
 		demoHost + " hypervisor service/TSM-SSH changed high",
+		"build-1 presence host_key changed critical",
 		"db-1 users toor added critical",
 		"edge-1 services openrc/iptables changed high",
 		"test-1 hardware memory changed medium",

@@ -12,6 +12,24 @@ import (
 	"github.com/vmdrift/vmdrift/inventory"
 )
 
+// A diagnosis says of one machine what can be read there.
+type diagnosis struct {
+	Schema    string           `json:"schema" jsonschema:"enum=vmdrift.diagnosis/v1"`
+	Machine   string           `json:"machine"`
+	Address   string           `json:"address"`
+	Privilege string           `json:"privilege" jsonschema:"enum=root,enum=sudo,enum=user"`
+	Seconds   float64          `json:"seconds"`
+	Facets    []facetDiagnosis `json:"facets"`
+}
+
+type facetDiagnosis struct {
+	Facet  inventory.Facet  `json:"facet"`
+	Status inventory.Status `json:"status"`
+	Items  int              `json:"items"`
+	Reason string           `json:"reason,omitempty"`
+	Advice string           `json:"advice,omitempty" jsonschema:"description=The one line that mends it."`
+}
+
 func (a *app) doctorCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "doctor TARGET",
@@ -32,26 +50,11 @@ Exit status: 0 everything can be read, 1 something cannot, 2 the machine could n
 		if res.Err != nil {
 			return a.troubleOf(res)
 		}
-		type line struct {
-			Facet  inventory.Facet  `json:"facet"`
-			Status inventory.Status `json:"status"`
-			Items  int              `json:"items"`
-			Reason string           `json:"reason,omitempty"`
-			Advice string           `json:"advice,omitempty"`
-		}
-		type diagnosis struct {
-			Schema    string  `json:"schema"`
-			Machine   string  `json:"machine"`
-			Address   string  `json:"address"`
-			Privilege string  `json:"privilege"`
-			Seconds   float64 `json:"seconds"`
-			Facets    []line  `json:"facets"`
-		}
 		d := diagnosis{Schema: "vmdrift.diagnosis/v1", Machine: res.Machine.Name, Address: res.Machine.Address, Privilege: res.Snapshot.Privilege, Seconds: res.Duration.Seconds()}
 		var rows [][]string
 		whole := true
 		for _, o := range res.Snapshot.Observations {
-			l := line{Facet: o.Facet, Status: o.Status, Reason: o.Reason, Advice: guest.Advice(o)}
+			l := facetDiagnosis{Facet: o.Facet, Status: o.Status, Reason: o.Reason, Advice: guest.Advice(o)}
 			if o.State != nil {
 				l.Items = o.State.Len()
 			}
@@ -63,7 +66,7 @@ Exit status: 0 everything can be read, 1 something cannot, 2 the machine could n
 			st := a.style
 			fmt.Fprintf(w, "%s  %s, %s in %.2f s\n", st.bold(d.Machine), d.Address, readAs(d.Privilege), d.Seconds)
 			worstFirst := slices.Clone(d.Facets)
-			slices.SortStableFunc(worstFirst, func(x, y line) int { return cmp.Compare(urgency(x.Status), urgency(y.Status)) })
+			slices.SortStableFunc(worstFirst, func(x, y facetDiagnosis) int { return cmp.Compare(urgency(x.Status), urgency(y.Status)) })
 			for _, l := range worstFirst {
 				paint := st.good
 				switch l.Status {

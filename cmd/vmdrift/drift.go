@@ -77,6 +77,10 @@ Exit status: 0 no drift, 1 drift, 2 trouble.`,
 		if len(machines) > 0 {
 			ms = slices.DeleteFunc(ms, func(m drift.MachineRecord) bool { return !slices.Contains(machines, m.Machine.Name) })
 		}
+		ms = slices.DeleteFunc(ms, func(m drift.MachineRecord) bool { return !m.Here() })
+		if a.flags.output != "table" { // which have no place for it
+			a.writeBlindSpots(a.stderr, ms)
+		}
 		err = a.printFindings(findings, func(w io.Writer) {
 			a.writeDrifts(w, drift.Group(findings))
 			a.writeBlindSpots(w, ms)
@@ -136,14 +140,18 @@ func (a *app) writeDrifts(w io.Writer, ds []drift.Drift) {
 
 // writeBlindSpots says of what the drift that is known says nothing: silence there is no good news.
 func (a *app) writeBlindSpots(w io.Writer, ms []drift.MachineRecord) {
-	unseen, uncompared := 0, 0
+	unseen, partly, uncompared := 0, 0, 0
 	for _, m := range ms {
 		switch {
-		case m.LastObserved.IsZero(): // perhaps a name mistyped once
-		case m.Outcome != collector.OK && m.Outcome != collector.Partly:
+		case m.LastObserved.IsZero() && m.Machine.ID.Source == targetSource: // perhaps a name mistyped once
+		case m.LastObserved.IsZero() || m.Outcome != collector.OK && m.Outcome != collector.Partly:
 			unseen++
 		case m.Compared == 0:
 			uncompared++
+		case slices.ContainsFunc(m.Facets, func(f drift.FacetRecord) bool {
+			return f.Status != inventory.Complete && f.Status != inventory.Unsupported
+		}):
+			partly++
 		}
 	}
 	if len(ms) == 0 {
@@ -151,6 +159,9 @@ func (a *app) writeBlindSpots(w io.Writer, ms []drift.MachineRecord) {
 	}
 	if unseen > 0 {
 		fmt.Fprintf(w, "%s not seen when last tried: vmdrift machines list\n", a.style.warn(count(unseen, "machine was", "machines were")))
+	}
+	if partly > 0 {
+		fmt.Fprintf(w, "%s read only in part: vmdrift machines show NAME\n", a.style.warn(count(partly, "machine was", "machines were")))
 	}
 	if uncompared > 0 {
 		fmt.Fprintf(w, "%s held against no baseline: vmdrift baseline list\n", a.style.warn(count(uncompared, "machine is", "machines are")))

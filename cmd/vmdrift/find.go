@@ -61,13 +61,21 @@ Exit status: 0 whatever was found, 2 trouble.`,
 		if err != nil {
 			return err
 		}
-		svc, _, err := a.open(c.Context())
+		svc, st, err := a.open(c.Context())
 		if err != nil {
 			return err
 		}
 		hits, err := svc.Find(c.Context(), q, moment)
 		if err != nil {
 			return err
+		}
+		ms, err := st.ListMachines(c.Context())
+		if err != nil {
+			return err
+		}
+		unknown := q.Unknown(ms, moment)
+		if a.flags.output != "table" { // which have no place for it
+			a.writeUnknown(a.stderr, unknown)
 		}
 		rows, cells := []findRow{}, [][]string{}
 		for _, h := range hits {
@@ -80,7 +88,8 @@ Exit status: 0 whatever was found, 2 trouble.`,
 		}
 		return a.print(listing{rows, []string{"machine", "facet", "key", "fields", "since"}, cells, func(w io.Writer) {
 			if len(hits) == 0 {
-				fmt.Fprintln(w, "No machine has it.")
+				fmt.Fprintln(w, "No machine is known to have it.")
+				a.writeUnknown(w, unknown)
 				return
 			}
 			t, flush := columns(w)
@@ -92,10 +101,25 @@ Exit status: 0 whatever was found, 2 trouble.`,
 			}
 			flush()
 			fmt.Fprintf(w, "\n%s on %s\n", count(len(hits), "item", "items"), count(len(machines), "machine", "machines"))
+			a.writeUnknown(w, unknown)
 		}})
 	}
 	return c
 }
+
+// writeUnknown says which machines may have what was asked for all the same.
+func (a *app) writeUnknown(w io.Writer, unknown []drift.Unknown) {
+	for i, u := range unknown {
+		if i == mostUnknown && len(unknown) > mostUnknown+1 {
+			fmt.Fprintf(w, "%s of %d more: vmdrift machines list\n", a.style.warn("Not known"), len(unknown)-mostUnknown)
+			return
+		}
+		fmt.Fprintf(w, "%s of %s: %s\n", a.style.warn("Not known"), u.Machine, u.Why)
+	}
+}
+
+// mostUnknown is how many machines are worth a line each.
+const mostUnknown = 5
 
 func facetNames() []string {
 	var names []string

@@ -108,7 +108,11 @@ func (a *app) machinesList() *cobra.Command {
 			for _, m := range ms {
 				r := machineRowOf(m, findings)
 				rows = append(rows, r)
-				cells = append(cells, []string{r.Machine, r.Source, r.Address, labelText(r.Labels), r.Outcome, driftText(r.Drift), m.LastObserved.UTC().Format(time.RFC3339)})
+				last := ""
+				if r.LastObserved != nil {
+					last = r.LastObserved.UTC().Format(time.RFC3339)
+				}
+				cells = append(cells, []string{r.Machine, r.Source, r.Address, blankDash(labelText(r.Labels)), r.Outcome, blankDash(driftText(r.Drift)), last})
 			}
 			heads := []string{"machine", "source", "address", "labels", "outcome", "drift", "last_observed"}
 			return a.print(listing{rows, heads, cells, func(w io.Writer) {
@@ -142,6 +146,14 @@ func standing(m drift.MachineRecord) string {
 }
 
 // labelText writes labels as a selector would; the implicit ones go without saying.
+// blankDash makes an empty cell for programs of the dash that people read as nothing.
+func blankDash(s string) string {
+	if s == "-" {
+		return ""
+	}
+	return s
+}
+
 func labelText(labels map[string]string) string {
 	var parts []string
 	for _, k := range sortedKeys(labels) {

@@ -84,6 +84,7 @@ func (a *app) rootCommand() *cobra.Command {
 		Use:           "vmdrift",
 		Short:         "Find where machines have drifted from their golden baseline",
 		Long:          longHelp,
+		Version:       programVersion(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
@@ -96,6 +97,7 @@ func (a *app) rootCommand() *cobra.Command {
 			return a.configure()
 		},
 	}
+	root.SetVersionTemplate("vmdrift {{.Version}}\n")
 	group(root)
 	root.AddGroup(
 		&cobra.Group{ID: "scan", Title: "Look at machines:"},

@@ -93,7 +93,7 @@ func writeCSV(w io.Writer, heads []string, rows [][]string) error {
 	for _, row := range rows {
 		safe := make([]string, len(row))
 		for i, cell := range row {
-			if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+			if len(cell) > 1 && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
 				cell = "'" + cell
 			}
 			safe[i] = cell

@@ -3,9 +3,14 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/vmdrift/vmdrift/collector"
+	"github.com/vmdrift/vmdrift/drift"
+	"github.com/vmdrift/vmdrift/inventory"
 )
 
 func TestYAMLHoldsTextThatNoReaderTakesForSomethingElse(t *testing.T) {
@@ -41,6 +46,35 @@ func TestOneLongKeyDoesNotWidenTheTableForAll(t *testing.T) {
 	for _, key := range []string{"", "deb/openssl:amd64", strings.Repeat("é", 200)} {
 		if got := shownKey(key); got != key {
 			t.Errorf("%q became %q", key, got)
+		}
+	}
+}
+
+// A list of drift that is empty because nobody looked must not read like one of a fleet in order.
+func TestBlindSpotsAreSaidOfEveryMachineThatIsListed(t *testing.T) {
+	record := func(source string, o collector.Outcome, seen bool, facets ...drift.FacetRecord) drift.MachineRecord {
+		m := drift.MachineRecord{Outcome: o, Compared: 1, Facets: facets}
+		m.Machine.ID.Source = source
+		if seen {
+			m.LastObserved = time.Now()
+		}
+		return m
+	}
+	for _, c := range []struct {
+		m    drift.MachineRecord
+		want string
+	}{
+		{record("config", collector.OK, true), ""},
+		{record("config", collector.HostKeyChanged, false), "1 machine was not seen when last tried: vmdrift machines list\n"},
+		{record("config", collector.Unreachable, true), "1 machine was not seen when last tried: vmdrift machines list\n"},
+		{record(targetSource, collector.Unreachable, false), ""},
+		{record("config", collector.Partly, true, drift.FacetRecord{Status: inventory.Partial}), "1 machine was read only in part: vmdrift machines show NAME\n"},
+		{record("config", collector.OK, true, drift.FacetRecord{Status: inventory.Unsupported}), ""},
+	} {
+		var out strings.Builder
+		(&app{}).writeBlindSpots(&out, []drift.MachineRecord{c.m})
+		if out.String() != c.want {
+			t.Errorf("%s of %s says %q, not %q", c.m.Outcome, c.m.Machine.ID.Source, out.String(), c.want)
 		}
 	}
 }

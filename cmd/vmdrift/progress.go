@@ -18,6 +18,7 @@ func (a *app) newProgress(machines int) progress {
 		progressbar.OptionSetDescription("scanning"),
 		progressbar.OptionShowCount(),
 		progressbar.OptionSetPredictTime(true),
+		progressbar.OptionSetElapsedTime(false), // the estimate is what people look for
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionSetWidth(30),
 		progressbar.OptionClearOnFinish(),

@@ -303,7 +303,11 @@ func (a *app) writeScan(w io.Writer, s *scanReport) {
 	}
 	n := map[scanClass]int{}
 	for _, m := range s.machines {
-		n[m.class(len(changes[m.Name]))]++
+		class := m.class(len(changes[m.Name]))
+		n[class]++
+		if class != unseen && m.result.Err != nil { // its guest was not seen, whatever else is known to drift
+			n[unseen]++
+		}
 	}
 	ordered := slices.Clone(s.machines)
 	slices.SortStableFunc(ordered, func(x, y scannedMachine) int {

@@ -17,16 +17,17 @@ import (
 
 // schemas are the JSON forms that vmdrift writes and the YAML forms that it reads.
 var schemas = map[string]func() ([]byte, error){
-	"baseline": baseline.Schema,
-	"change":   reflected[[]change]("What scan, diff and drift list give: an entry per change and machine."),
-	"config":   reflected[config.File]("vmdrift.yaml."),
-	"event":    reflected[[]historyRow]("What machines history gives: an entry per facet and time."),
-	"gap":      reflected[[]gap]("What could not be observed: scan --gaps."),
-	"item":     reflected[[]findRow]("What find gives: an entry per item and machine."),
-	"machine":  reflected[[]machineRow]("What machines list gives."),
-	"revision": reflected[[]revisionRow]("What baseline list, show and history give."),
-	"run":      reflected[[]runRow]("What runs gives."),
-	"snapshot": reflected[snapshotForm]("What snapshot and machines show give."),
+	"baseline":  baseline.Schema,
+	"change":    reflected[[]change]("What scan, diff and drift list give: an entry per change and machine."),
+	"config":    reflected[config.File]("vmdrift.yaml."),
+	"diagnosis": reflected[diagnosis]("What doctor gives."),
+	"event":     reflected[[]historyRow]("What machines history gives: an entry per facet and time."),
+	"gap":       reflected[[]gap]("What could not be observed: scan --gaps."),
+	"item":      reflected[[]findRow]("What find gives: an entry per item and machine."),
+	"machine":   reflected[[]machineRow]("What machines list gives."),
+	"revision":  reflected[[]revisionRow]("What baseline list, show and history give."),
+	"run":       reflected[[]runRow]("What runs gives."),
+	"snapshot":  reflected[snapshotForm]("What snapshot and machines show give."),
 }
 
 // snapshotForm describes what inventory.Snapshot marshals to.

@@ -186,18 +186,23 @@ that uses the database does so too; migrate is for those who let one role do it.
 // version is set by the release build: -ldflags "-X main.version=v1.2.3".
 var version = ""
 
+// programVersion is what the build was told, or what Go knows of it.
+func programVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	switch {
+	case version != "":
+		return version
+	case ok && info.Main.Version != "" && info.Main.Version != "(devel)":
+		return info.Main.Version
+	}
+	return "development"
+}
+
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", GroupID: "setup", Short: "Print the version", Args: args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			v := version
-			if v == "" {
-				v = "development"
-				if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-					v = info.Main.Version
-				}
-			}
-			probe := guest.ScriptDigest()
+			v, probe := programVersion(), guest.ScriptDigest()
 			data := struct {
 				Version string `json:"version"`
 				Probe   string `json:"probe"`

@@ -264,7 +264,10 @@ func (r *reach) named(ctx context.Context, names []string) ([]collector.Listed, 
 	for _, name := range names {
 		l, ok := known[name]
 		if !ok {
-			l = listedAt(config.Machine{Address: name})
+			if inventory.Escape(strings.TrimSpace(name)) == "" {
+				return nil, errors.New("a target is empty; name one as [user@]host[:port]")
+			}
+			l = listedAt(config.Machine{Address: withPort(name, r.ssh.port)})
 		}
 		out = append(out, l)
 	}
@@ -370,6 +373,22 @@ func labelValue(name string) string {
 		v = v[:63]
 	}
 	return strings.Trim(v, "-_.")
+}
+
+// withPort gives a target without a port that of -p: on one host there may be several machines behind
+// several ports, and each is one of its own.
+func withPort(target string, port int) string {
+	user, host := "", target
+	if i := strings.LastIndexByte(target, '@'); i >= 0 {
+		user, host = target[:i+1], target[i+1:]
+	}
+	switch {
+	case port == 0 || strings.Count(host, ":") == 1 || strings.Contains(host, "]:"):
+		return target
+	case strings.Contains(host, ":") && host[0] != '[': // IPv6
+		host = "[" + host + "]"
+	}
+	return fmt.Sprintf("%s%s:%d", user, host, port)
 }
 
 // nameOf is a target without its user.

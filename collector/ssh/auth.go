@@ -193,7 +193,10 @@ func (a *auth) failed(err error) error {
 		text.WriteString("; " + lostText(err))
 	}
 	hint := "Name a key with -i, put one into the agent, or give a password by command or file."
-	if len(a.tried) > 0 {
+	switch {
+	case a.passwordErr != nil:
+		hint = "Mend the command or the file that is to give the password, or name a key with -i."
+	case len(a.tried) > 0:
 		hint = fmt.Sprintf("Add one of these keys to ~%s/.ssh/authorized_keys there, or name another with -i.", a.h.user)
 	}
 	return &collector.Error{Outcome: collector.AuthFailed, Err: errors.New(text.String()), Hint: hint}
