@@ -31,12 +31,23 @@ func Diff(have inventory.Observation, want *inventory.State, rules *FacetRules) 
 	if len(governed) == 0 && have.State.Digest() == want.Digest() {
 		return nil
 	}
+	ht, wt := have.State.Text(), want.Text() // from items i and j on
+	slow := 0                                // items still to be looked at one by one
 	for i, j := 0, 0; i < len(h) || j < len(w); {
+		if slow--; slow < 0 && len(governed) == 0 && i+stride <= len(h) && j+stride <= len(w) {
+			// Nearly all is as it should be: the same lines are compared many at a time.
+			if n := linesSize(h[i : i+stride]); len(wt) >= n && wt[:n] == ht[:n] {
+				i, j, ht, wt = i+stride, j+stride, ht[n:], wt[n:]
+				continue
+			}
+			slow = stride
+		}
 		switch {
 		case i < len(h) && j < len(w) && h[i].Key() == w[j].Key(): // the usual case
 			if h[i].Encoded() != w[j].Encoded() || len(governed) > 0 && isGoverned(&governed, i) && d.rules.violates(h[i]) {
 				d.changed(&h[i], &w[j])
 			}
+			ht, wt = ht[h[i].Size():], wt[w[j].Size():]
 			i, j = i+1, j+1
 		case j == len(w) || i < len(h) && h[i].Key() < w[j].Key():
 			if d.rules.mode == Closed {
@@ -44,15 +55,29 @@ func Diff(have inventory.Observation, want *inventory.State, rules *FacetRules) 
 			} else if isGoverned(&governed, i) && d.rules.violates(h[i]) {
 				d.changed(&h[i], nil)
 			}
+			ht = ht[h[i].Size():]
 			i++
 		default:
 			if have.ItemsComplete {
 				d.oneSided(Removed, nil, &w[j])
 			}
+			wt = wt[w[j].Size():]
 			j++
 		}
 	}
 	return d.out
+}
+
+// stride is how many items are compared at a time where all are expected to be the same.
+const stride = 16
+
+// linesSize returns how long the items are in the canonical text.
+func linesSize(items []inventory.Item) int {
+	n := 0
+	for i := range items {
+		n += items[i].Size()
+	}
+	return n
 }
 
 // isGoverned reports whether item i lies in one of the stretches, and drops those

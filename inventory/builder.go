@@ -51,9 +51,9 @@ func (b *Builder) Key(parts ...string) {
 func (b *Builder) KeyBytes(prefix string, a []byte, sep string, c []byte) {
 	b.begin()
 	b.buf = append(b.buf, prefix...)
-	b.buf = appendEscaped(b.buf, a)
+	b.buf = appendEscaped(b.buf, lent(a))
 	b.buf = append(b.buf, sep...)
-	b.buf = appendEscaped(b.buf, c)
+	b.buf = appendEscaped(b.buf, lent(c))
 	b.endKey()
 }
 
@@ -68,9 +68,12 @@ func (b *Builder) Field(name, value string) {
 // FieldBytes is Field for bytes. It keeps no reference to value.
 func (b *Builder) FieldBytes(name string, value []byte) {
 	start := b.name(name)
-	b.buf = appendEscaped(b.buf, value)
+	b.buf = appendEscaped(b.buf, lent(value))
 	b.endField(start)
 }
+
+// lent is b as a string without a copy, for a callee that keeps nothing of it.
+func lent(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // Add adds a whole item.
 func (b *Builder) Add(it Item) {

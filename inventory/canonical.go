@@ -1,9 +1,11 @@
 package inventory
 
 import (
+	"encoding/binary"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // The canonical text of a facet is one line per item, sorted bytewise by key:
@@ -54,7 +56,17 @@ var plainByte = func() (t [256]bool) {
 	return t
 }()
 
-func plain[T string | []byte](s T) bool {
+// plain reports whether all of s stands for itself.
+func plain(s string) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for ; len(s) >= 8; s = s[8:] { // eight bytes at once, each in its own part of a word
+		w := binary.LittleEndian.Uint64(unsafe.Slice(unsafe.StringData(s), 8))
+		slash := w ^ ones*'\\'
+		// Below a space, or a backslash: what is subtracted borrows. DEL and above: the sum has the top bit, or w has.
+		if ((w-ones*' ')|(slash-ones)|(w+ones)|w)&tops != 0 {
+			return false
+		}
+	}
 	for i := 0; i < len(s); i++ {
 		if !plainByte[s[i]] {
 			return false
@@ -63,11 +75,10 @@ func plain[T string | []byte](s T) bool {
 	return true
 }
 
-func appendEscaped[T string | []byte](dst []byte, s T) []byte {
-	if plain(s) {
-		return append(dst, s...)
+func appendEscaped(dst []byte, str string) []byte {
+	if plain(str) {
+		return append(dst, str...)
 	}
-	str := string(s)
 	for len(str) > 0 {
 		r, n := utf8.DecodeRuneInString(str)
 		switch {

@@ -50,7 +50,7 @@ func FuzzEscape(f *testing.F) {
 		if !IsCanonical(e) || !utf8.ValidString(e) || strings.ContainsAny(e, "\n\r\t\x00\x1b") {
 			t.Fatalf("Escape(%q) = %q", s, e)
 		}
-		if got := string(appendEscaped(nil, []byte(s))); got != e {
+		if got := string(appendEscaped(nil, s)); got != e {
 			t.Fatalf("as bytes it is %q, as text %q", got, e)
 		}
 		if back, ok := unescape(e); !ok || back != s {
@@ -105,4 +105,19 @@ func hexValue(c byte) byte {
 		return c - 'a' + 10
 	}
 	return c - '0'
+}
+
+func TestPlainIsSaidOfPrintableASCIIOnlyWhereverItStands(t *testing.T) {
+	for length := 1; length <= 17; length++ {
+		for at := range length {
+			for c := range 256 {
+				text := []byte(strings.Repeat("~", length))
+				text[at] = byte(c)
+				want := c >= ' ' && c < 0x7f && c != '\\'
+				if plain(string(text)) != want {
+					t.Fatalf("byte %#x at %d of %d: %v", c, at, length, !want)
+				}
+			}
+		}
+	}
 }

@@ -68,6 +68,15 @@ func (it Item) Key() string { return it.key }
 // items have the same fields if and only if these are equal.
 func (it Item) Encoded() string { return it.fields }
 
+// Size returns the length of the item's line in the canonical text, in bytes, its end included.
+func (it *Item) Size() int {
+	n := len(it.key) + len("\n")
+	if it.fields != "" {
+		n += len("\t") + len(it.fields)
+	}
+	return n
+}
+
 // Line returns the item's canonical line, without the newline.
 func (it Item) Line() string {
 	if it.fields == "" {

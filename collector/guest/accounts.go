@@ -85,12 +85,16 @@ func parseAccounts(body []byte) accountFiles {
 func (a *accountFiles) add(file int, line string) bool {
 	var f [9]string
 	n := 0
-	for rest, more := line, true; more && n < len(f); n++ {
-		if n == 5 && file == 0 { // the shell is the rest of the line
-			f[n], more = rest, false
-			continue
+	start := 0
+	for i := 0; i < len(line) && n < len(f); i++ { // a loop of its own: the parts have a few bytes each
+		if line[i] == ':' && (n != 5 || file != 0) { // of passwd, the shell is the rest of the line
+			f[n], start = line[start:i], i+1
+			n++
 		}
-		f[n], rest, more = strings.Cut(rest, ":")
+	}
+	if n < len(f) {
+		f[n] = line[start:]
+		n++
 	}
 	if f[0] == "" || len(f[1]) != 1 || n < 3 {
 		return false

@@ -71,8 +71,11 @@ func beginSocket(line []byte, old bool) (s socket, tail []byte, ok bool) {
 		}
 		word[i], tail = tail[:end], tail[end:]
 	}
-	proto := string(word[0])
-	if (proto != "tcp" || string(word[1]) != "LISTEN") && (proto != "udp" || string(word[1]) != "UNCONN") {
+	proto := "tcp"
+	if string(word[0]) == "udp" {
+		proto = "udp"
+	}
+	if string(word[0]) != proto || (proto != "tcp" || string(word[1]) != "LISTEN") && (proto != "udp" || string(word[1]) != "UNCONN") {
 		return s, nil, false
 	}
 	if !digits(word[2]) || !digits(word[3]) || !bytes.HasSuffix(word[5], []byte(":*")) {
@@ -82,7 +85,9 @@ func beginSocket(line []byte, old bool) (s socket, tail []byte, ok bool) {
 	if !ok {
 		return s, nil, false
 	}
-	s.key = proto + "/" + addr + ":" + strconv.Itoa(port)
+	key := make([]byte, 0, 64)
+	key = append(append(append(append(key, proto...), '/'), addr...), ':')
+	s.key = string(strconv.AppendInt(key, int64(port), 10))
 	s.port, s.dualStack = port, dual
 	return s, tail, true
 }
@@ -121,8 +126,7 @@ func ssAddress(word []byte, old bool, tail []byte) (addr string, port int, dual 
 // ssUsers reads users:(("nginx",pid=7,fd=6),("nginx",pid=6,fd=6)). Not ok means
 // that it can be read in more than one way.
 func ssUsers(tail []byte) (names []string, rest []byte, ok bool) {
-	tail = bytes.TrimLeft(tail, " ")
-	rest, found := bytes.CutPrefix(tail, []byte("users:("))
+	rest, found := bytes.CutPrefix(bytes.TrimLeft(tail, " "), []byte("users:("))
 	if !found {
 		return nil, tail, true
 	}
@@ -160,23 +164,19 @@ func ssUsers(tail []byte) (names []string, rest []byte, ok bool) {
 
 // ssDetails reads the owner, which ss leaves out for root, and for both families v6only.
 func ssDetails(rest []byte, dual string) (uid, dualStack string) {
-	uid = ""
-	seen := false
-	for word := range bytes.FieldsSeq(rest) {
-		switch {
-		case bytes.HasPrefix(word, []byte("uid:")) && uid == "" && digits(word[4:]):
-			uid = string(word[4:])
-		case bytes.HasPrefix(word, []byte("ino:")):
-			seen = true
-			if uid == "" {
-				uid = "0"
-			}
-		}
+	owner, inode := bytes.Index(rest, []byte(" uid:")), bytes.Index(rest, []byte(" ino:"))
+	switch {
+	case inode < 0:
+		return "", dual
+	case owner < 0 || owner > inode:
+		return "0", dual
 	}
-	if !seen {
-		uid = ""
+	word := rest[owner+len(" uid:"):]
+	word = word[:bytes.IndexByte(word, ' ')] // there is one, before ino
+	if !digits(word) {
+		return "", dual
 	}
-	return uid, dual
+	return string(word), dual
 }
 
 func digits(word []byte) bool {
