@@ -33,8 +33,11 @@ const (
 	roundsOne = 45   // of one machine, where a round is short and what else runs shows more
 	firstPort = 2201 // of the sshd's that stand for machines
 	// What issue 2 promises.
-	maxRatio  = 1.15
-	maxCPU    = 3 * time.Millisecond
+	maxRatio = 1.15
+	maxCPU   = 3 * time.Millisecond
+	// The bare client's CPU per machine, at most, where that was promised. On a processor that takes longer
+	// for the same the promise is as much longer: a time by itself says which machine it was measured on.
+	floorCPU  = 2200 * time.Microsecond
 	benchTime = 3 * time.Minute
 )
 
@@ -65,17 +68,20 @@ func report(b *testing.B, n int, rs []Round) {
 	b.ReportMetric(median(rs, ratio), "×floor")
 	b.ReportMetric(median(rs, func(r Round) float64 { return r.Floor.Wall.Seconds() * 1e3 }), "ms-floor")
 	b.ReportMetric(median(rs, func(r Round) float64 { return r.VMDrift.Wall.Seconds() * 1e3 }), "ms-vmdrift")
+	floor := func(r Round) float64 { return r.Floor.CPU.Seconds() * 1e3 / float64(n) }
 	b.ReportMetric(median(rs, cpu), "ms-cpu-above/machine")
+	b.ReportMetric(median(rs, floor), "ms-cpu-floor/machine")
 	kib := func(bytes int64) float64 { return float64(bytes) / 1024 / float64(n) }
 	b.ReportMetric(median(rs, func(r Round) float64 { return kib(r.VMDrift.Bytes) }), "KiB/machine")
-	b.Logf("%d machines, %d rounds: %.2f × the floor (%.2f to %.2f); client CPU above it %.1f ms per machine (%.1f to %.1f); on the wire %.0f KiB per machine, the floor %.0f",
-		n, len(rs), median(rs, ratio), ratios[0], ratios[len(ratios)-1], median(rs, cpu), cpus[0], cpus[len(cpus)-1],
+	b.Logf("%d machines, %d rounds: %.2f × the floor (%.2f to %.2f); client CPU above its %.1f ms: %.1f ms per machine (%.1f to %.1f); on the wire %.0f KiB per machine, the floor %.0f",
+		n, len(rs), median(rs, ratio), ratios[0], ratios[len(ratios)-1], median(rs, floor), median(rs, cpu), cpus[0], cpus[len(cpus)-1],
 		median(rs, func(r Round) float64 { return kib(r.VMDrift.Bytes) }), median(rs, func(r Round) float64 { return kib(r.Floor.Bytes) }))
 	if r := median(rs, ratio); r > maxRatio {
 		b.Errorf("%d machines: %.3f × the floor, more than %.2f", n, r, maxRatio)
 	}
-	if c := median(rs, cpu); c > maxCPU.Seconds()*1e3 {
-		b.Errorf("%d machines: %.2f ms of client CPU per machine above the floor, more than %v", n, c, maxCPU)
+	most := maxCPU.Seconds() * 1e3 * max(1, median(rs, floor)/1e3/floorCPU.Seconds())
+	if c := median(rs, cpu); c > most {
+		b.Errorf("%d machines: %.2f ms of client CPU per machine above the floor, more than %.2f", n, c, most)
 	}
 }
 
