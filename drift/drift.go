@@ -118,6 +118,16 @@ type Finding struct {
 	LastSeen   time.Time // when the machine was last seen to have it
 	ResolvedAt time.Time // zero unless Resolved
 	Reopened   int       // how often it came back
+	// Acknowledged says who took it on last. It is kept when the finding is resolved and comes back,
+	// which makes it Open again. Written by Tx.Acknowledge alone.
+	Acknowledged Acknowledgement
+}
+
+// An Acknowledgement is somebody's word that they have seen a finding and see to it.
+type Acknowledgement struct {
+	By   string // empty: nobody has
+	Note string // may be empty
+	At   time.Time
 }
 
 // A Revision is one immutable state of a baseline.

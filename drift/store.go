@@ -113,6 +113,10 @@ type Tx interface {
 	// RetargetFinding points a finding at a change that says more of the same (a
 	// field that was unknown is known now), keeping its life.
 	RetargetFinding(ctx context.Context, old Finding, to Finding) error
+	// Acknowledge makes the findings of the change on those machines (none: on all) Acknowledged that are
+	// Open, and renews the word of those that are Acknowledged; with a word of nobody it makes them Open
+	// again. It returns how many findings that changed. The machines are locked meanwhile.
+	Acknowledge(ctx context.Context, change ChangeID, machines []MachineRow, a Acknowledgement) (int, error)
 	// SetListed records what a source lists now, all of it, by native id: what it had and lists no
 	// more is gone, what it lists again is back, and what was one machine with one that is gone is
 	// not any more. It returns how many machines are gone since. Nothing is written where nothing changed.

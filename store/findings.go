@@ -26,6 +26,10 @@ type findingRow struct {
 	LastSeen   time.Time
 	ResolvedAt *time.Time
 	Reopened   int
+
+	AcknowledgedBy *string
+	AcknowledgedAt *time.Time
+	Note           *string
 }
 
 func (r findingRow) finding(facets map[int16]inventory.Facet) drift.Finding {
@@ -34,6 +38,12 @@ func (r findingRow) finding(facets map[int16]inventory.Facet) drift.Finding {
 		Change: baseline.Change{Facet: facets[r.FacetID], Key: r.Key, Op: r.Op, Severity: baseline.Severity(r.Severity)},
 		State:  r.State, FirstSeen: r.FirstSeen, OpenedAt: r.OpenedAt, LastSeen: r.LastSeen,
 		ResolvedAt: orZero(r.ResolvedAt), Reopened: r.Reopened,
+	}
+	if r.AcknowledgedBy != nil {
+		f.Acknowledged = drift.Acknowledgement{By: *r.AcknowledgedBy, At: orZero(r.AcknowledgedAt)}
+		if r.Note != nil {
+			f.Acknowledged.Note = *r.Note
+		}
 	}
 	for _, field := range r.Fields {
 		f.Change.Fields = append(f.Change.Fields, baseline.FieldChange(field))
@@ -52,7 +62,7 @@ func (s *Store) Findings(ctx context.Context, q drift.FindingQuery) ([]drift.Fin
 	// A finding that is not resolved was last seen when its facet was last observed.
 	rows, err := s.pool.Query(ctx, `
 		SELECT f.machine_id, f.change_id, c.facet_id, c.key, c.op, c.fields, f.severity, f.state,
-		       f.first_seen, f.opened_at, f.resolved_at, f.reopened,
+		       f.first_seen, f.opened_at, f.resolved_at, f.reopened, f.acknowledged_by, f.acknowledged_at, f.note,
 		       coalesce(f.last_seen, greatest(f.opened_at, coalesce(mf.last_observed, nullif(ms.observed_at, '-infinity')))) AS last_seen,
 		       m.name AS machine, b.name AS baseline, r.number AS revision
 		FROM findings f

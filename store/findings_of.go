@@ -23,7 +23,7 @@ func (t *tx) FindingsOf(ctx context.Context, want map[drift.MachineRow][]invento
 	// Every table is looked into by index, per finding: see machinesByID.
 	rows, err := t.Query(ctx, `
 		SELECT f.machine_id, f.change_id, c.facet_id, c.key, c.op, c.fields, f.severity, f.state,
-		       f.first_seen, f.opened_at, f.resolved_at, f.reopened,
+		       f.first_seen, f.opened_at, f.resolved_at, f.reopened, f.acknowledged_by, f.acknowledged_at, f.note,
 		       coalesce(f.last_seen, greatest(f.opened_at, coalesce(mf.last_observed, nullif(ms.observed_at, '-infinity')))) AS last_seen
 		FROM (
 		  SELECT live.machine_id, live.change_id

@@ -167,3 +167,58 @@ func TestARetargetedFindingKeepsItsLife(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+func TestAnAcknowledgementIsKeptUntilItIsTakenBack(t *testing.T) {
+	t.Parallel()
+	s := testdb.Store(t)
+	run := startRun(t, s, night(0))
+	a, b := observe(t, s, run, machine("a")).Row, observe(t, s, run, machine("b")).Row
+	c := change("deb/x", baseline.FieldChange{Name: "version", Want: text("1"), Have: text("2")})
+	gone := opened(b, change("deb/y", baseline.FieldChange{Name: "version", Want: text("1"), Have: text("2")}), 1)
+	gone.State, gone.ResolvedAt = drift.Resolved, night(2)
+	inTx(t, s, func(tx drift.Tx) {
+		must(t, tx.PutFindings(t.Context(), []drift.Finding{opened(a, c, 1), opened(b, c, 1), gone}))
+	})
+	ids := map[string]drift.ChangeID{}
+	for _, f := range findingsOf(t, s, drift.FindingQuery{}) {
+		ids[f.Change.Key] = f.ChangeID
+	}
+	word := drift.Acknowledgement{By: "ann", Note: "rolled back on Monday", At: night(3)}
+	ack := func(id drift.ChangeID, machines []drift.MachineRow, w drift.Acknowledgement, want int) {
+		t.Helper()
+		inTx(t, s, func(tx drift.Tx) {
+			n, err := tx.Acknowledge(t.Context(), id, machines, w)
+			must(t, err)
+			if n != want {
+				t.Errorf("%d findings, not %d", n, want)
+			}
+		})
+	}
+	is := func(want ...string) {
+		t.Helper()
+		var got []string
+		for _, f := range findingsOf(t, s, drift.FindingQuery{}) {
+			got = append(got, f.MachineName+" "+f.Change.Key+" "+string(f.State)+" "+f.Acknowledged.By)
+			if f.Acknowledged.By != "" && f.Acknowledged != word {
+				t.Errorf("got %+v", f.Acknowledged)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	ack(ids["deb/x"], []drift.MachineRow{a}, word, 1)
+	ack(ids["deb/y"], nil, word, 0) // it is over
+	is("a deb/x acknowledged ann", "b deb/x open ", "b deb/y resolved ")
+	ack(ids["deb/x"], nil, word, 2)
+	is("a deb/x acknowledged ann", "b deb/x acknowledged ann", "b deb/y resolved ")
+
+	// It comes back: open, and who looked at it last is known.
+	again := opened(b, c, 5)
+	again.Reopened = 1
+	inTx(t, s, func(tx drift.Tx) { must(t, tx.PutFindings(t.Context(), []drift.Finding{again})) })
+	is("a deb/x acknowledged ann", "b deb/x open ann", "b deb/y resolved ")
+
+	ack(ids["deb/x"], nil, drift.Acknowledgement{}, 1)
+	is("a deb/x open ", "b deb/x open ann", "b deb/y resolved ")
+}

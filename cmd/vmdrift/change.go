@@ -30,6 +30,14 @@ type change struct {
 	FirstSeen *time.Time          `json:"first_seen,omitempty"`
 	LastSeen  *time.Time          `json:"last_seen,omitempty"`
 	Reopened  int                 `json:"reopened,omitempty" jsonschema:"description=How often it was gone and came back."`
+
+	Acknowledged *acknowledged `json:"acknowledged,omitempty" jsonschema:"description=Who took it on last; the state says whether that holds."`
+}
+
+type acknowledged struct {
+	By   string    `json:"by"`
+	At   time.Time `json:"at"`
+	Note string    `json:"note,omitempty"`
 }
 
 // wantHave is one field of a change. Null stands for no such item.
@@ -53,6 +61,9 @@ func changeOfFinding(f drift.FindingRecord) change {
 	out := changeOf(f.MachineName, f.Change)
 	out.Baseline, out.Revision, out.State, out.Reopened = f.Baseline, f.Revision, f.State, f.Reopened
 	out.FirstSeen, out.LastSeen = &f.FirstSeen, &f.LastSeen
+	if a := f.Acknowledged; a.By != "" {
+		out.Acknowledged = &acknowledged{a.By, a.At, a.Note}
+	}
 	return out
 }
 
@@ -61,7 +72,7 @@ func driftID(c baseline.Change) string { return c.Digest().String()[:10] }
 
 // changesCSV gives a row per field, or one row for a change without fields.
 func changesCSV(changes []change) (heads []string, rows [][]string) {
-	heads = []string{"machine", "facet", "key", "op", "field", "want", "have", "severity", "drift", "first_seen", "last_seen"}
+	heads = []string{"machine", "facet", "key", "op", "field", "want", "have", "severity", "drift", "first_seen", "last_seen", "state", "acknowledged_by"}
 	text := func(s *string) string {
 		if s == nil {
 			return ""
@@ -75,9 +86,13 @@ func changesCSV(changes []change) (heads []string, rows [][]string) {
 		return t.UTC().Format(time.RFC3339)
 	}
 	for _, c := range changes {
+		by := ""
+		if c.Acknowledged != nil {
+			by = c.Acknowledged.By
+		}
 		row := func(field, want, have string) {
 			rows = append(rows, []string{
-				c.Machine, string(c.Facet), c.Key, string(c.Op), field, want, have, c.Severity, c.Drift, stamp(c.FirstSeen), stamp(c.LastSeen),
+				c.Machine, string(c.Facet), c.Key, string(c.Op), field, want, have, c.Severity, c.Drift, stamp(c.FirstSeen), stamp(c.LastSeen), string(c.State), by,
 			})
 		}
 		if len(c.Fields) == 0 {

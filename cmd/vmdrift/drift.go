@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -16,15 +17,15 @@ import (
 )
 
 func (a *app) driftCommand() *cobra.Command {
-	c := group(&cobra.Command{Use: "drift", GroupID: "know", Short: "Show the drift that is open"})
-	c.AddCommand(a.driftList(), a.driftShow())
+	c := group(&cobra.Command{Use: "drift", GroupID: "know", Short: "Show the drift that is open, and say who sees to it"})
+	c.AddCommand(a.driftList(), a.driftShow(), a.driftAck())
 	return c
 }
 
 func (a *app) driftList() *cobra.Command {
 	var machines, facets []string
 	var severity string
-	var all bool
+	var all, unclaimed bool
 	c := &cobra.Command{
 		Use: "list", Short: "List drift: each change once, with the machines that have it", Args: args(cobra.NoArgs),
 		Long: `List shows each change once, worst first, with the machines that have it and since
@@ -39,6 +40,8 @@ Exit status: 0 no drift, 1 drift, 2 trouble.`,
 	f.StringSliceVar(&facets, "facet", nil, "only these `facets`")
 	f.StringVar(&severity, "severity", "info", "only this `severity` and worse: info, low, medium, high or critical")
 	f.BoolVar(&all, "all", false, "also what is resolved")
+	f.BoolVar(&unclaimed, "open", false, "only what nobody has acknowledged")
+	c.MarkFlagsMutuallyExclusive("all", "open")
 	_ = c.RegisterFlagCompletionFunc("facet", cobra.FixedCompletions(facetNames(), cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("severity", cobra.FixedCompletions([]string{"info", "low", "medium", "high", "critical"}, cobra.ShellCompDirectiveNoFileComp))
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -47,8 +50,11 @@ Exit status: 0 no drift, 1 drift, 2 trouble.`,
 			return fmt.Errorf("--severity: %w", err)
 		}
 		q := drift.FindingQuery{Machines: machines, States: drift.Live()}
-		if all {
+		switch {
+		case all:
 			q.States = nil
+		case unclaimed:
+			q.States = []drift.FindingState{drift.Open}
 		}
 		for _, f := range facets {
 			if !inventory.Facet(f).Known() {
@@ -132,7 +138,7 @@ func (a *app) writeDrifts(w io.Writer, ds []drift.Drift) {
 		fmt.Fprintf(w, "%s %s %s %s %s  %s\n", st.severity(d.Change.Severity, pad(d.Change.Severity.String(), 8)), st.dim(driftID(d.Change)),
 			pad(string(d.Change.Facet), width), sign, st.bold(shownKey(d.Change.Key)),
 			st.fold(8+1+10+1+width+3+len([]rune(shownKey(d.Change.Key)))+2, st.fields(d.Change), 9))
-		fmt.Fprintf(w, "         %s, first seen %s%s\n", machineNames(d.Findings, 4), when(d.FirstSeen(), now), resolvedText(d.Findings))
+		fmt.Fprintf(w, "         %s, first seen %s%s\n", machineNames(d.Findings, 4), when(d.FirstSeen(), now), resolvedText(d.Findings)+acknowledgedText(d.Findings))
 	}
 	fmt.Fprintf(w, "\n%s on %s. More of one: vmdrift drift show ID\n",
 		count(len(ds), "drift", "drifts"), count(len(machines), "machine", "machines"))
@@ -184,6 +190,24 @@ func resolvedText(fs []drift.FindingRecord) string {
 	return fmt.Sprintf(", resolved on %d of %d", gone, len(fs))
 }
 
+// acknowledgedText says who sees to it: of one person by name.
+func acknowledgedText(fs []drift.FindingRecord) string {
+	by, n := map[string]bool{}, 0
+	for _, f := range fs {
+		if f.State == drift.Acknowledged {
+			by[f.Acknowledged.By] = true
+			n++
+		}
+	}
+	switch {
+	case n == 0:
+		return ""
+	case n < len(fs):
+		return fmt.Sprintf(", acknowledged on %d of %d", n, len(fs))
+	}
+	return ", acknowledged by " + strings.Join(sortedKeys(by), ", ")
+}
+
 // machineNames writes "on web-1, web-2 and 12 more".
 func machineNames(fs []drift.FindingRecord, most int) string {
 	var names []string
@@ -213,19 +237,9 @@ Exit status: 0 it is resolved everywhere, 1 it is there, 2 trouble.`,
 			if err != nil {
 				return err
 			}
-			var found []drift.FindingRecord
-			ids := map[string]bool{}
-			for _, f := range findings {
-				if strings.HasPrefix(f.Change.Digest().String(), strings.ToLower(names[0])) {
-					found = append(found, f)
-					ids[f.Change.Digest().String()] = true
-				}
-			}
-			switch {
-			case len(ids) == 0:
-				return fmt.Errorf("there is no drift %s; vmdrift drift list shows those there are", names[0])
-			case len(ids) > 1:
-				return fmt.Errorf("%q is the beginning of %d drifts: write more of it", names[0], len(ids))
+			found, err := findingsOf(findings, names[0])
+			if err != nil {
+				return err
 			}
 			err = a.printFindings(found, func(w io.Writer) { a.writeDrift(w, drift.Group(found)[0]) })
 			if err != nil {
@@ -250,12 +264,107 @@ func (a *app) writeDrift(w io.Writer, d drift.Drift) {
 	fmt.Fprintln(t, "MACHINE\tSTATE\tFIRST SEEN\tLAST SEEN\tBASELINE")
 	for _, f := range d.Findings {
 		state := string(f.State)
+		if f.State == drift.Acknowledged {
+			state += fmt.Sprintf(" by %s, %s", f.Acknowledged.By, when(f.Acknowledged.At, now))
+			if f.Acknowledged.Note != "" {
+				state += ": " + f.Acknowledged.Note
+			}
+		}
 		if f.Reopened > 0 {
 			state += fmt.Sprintf(" (came back %s)", count(f.Reopened, "time", "times"))
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s@%d\n", f.MachineName, state, when(f.FirstSeen, now), when(f.LastSeen, now), f.Baseline, f.Revision)
 	}
 	flush()
+}
+
+// findingsOf returns those of the one drift whose id begins like that.
+func findingsOf(findings []drift.FindingRecord, id string) ([]drift.FindingRecord, error) {
+	var found []drift.FindingRecord
+	ids := map[string]bool{}
+	for _, f := range findings {
+		if strings.HasPrefix(f.Change.Digest().String(), strings.ToLower(id)) {
+			found = append(found, f)
+			ids[f.Change.Digest().String()] = true
+		}
+	}
+	switch {
+	case id == "" || len(ids) == 0:
+		return nil, fmt.Errorf("there is no drift %q; vmdrift drift list shows those there are", id)
+	case len(ids) > 1:
+		return nil, fmt.Errorf("%q is the beginning of %d drifts: write more of it", id, len(ids))
+	}
+	return found, nil
+}
+
+func (a *app) driftAck() *cobra.Command {
+	var machines []string
+	var note, by string
+	var undo bool
+	c := &cobra.Command{
+		Use: "ack ID...", Short: "Say that somebody sees to a drift", Args: args(cobra.MinimumNArgs(1)),
+		Long: `Ack marks drift as acknowledged, on all machines that have it or on those named, with
+who sees to it and a note. It stays drift, and stays in the list, until it is gone;
+drift list --open leaves it out. Should it come back after that, it is open again.
+A machine on which the drift begins later has it open.
+
+ID is the beginning of what drift list shows, as much as names one drift.`,
+		Example: `  vmdrift drift ack 5d1c0ffee1 --note "the new agent, rolled back on Monday"
+  vmdrift drift ack 5d1c0ffee1 --machine web-2 --undo`,
+	}
+	c.Flags().StringSliceVar(&machines, "machine", nil, "only on these `machines`")
+	c.Flags().StringVar(&note, "note", "", "what is done about it")
+	c.Flags().StringVar(&by, "by", author(), "who sees to it")
+	c.Flags().BoolVar(&undo, "undo", false, "nobody sees to it any more")
+	c.MarkFlagsMutuallyExclusive("note", "undo")
+	c.RunE = func(c *cobra.Command, ids []string) error {
+		if by == "" && !undo {
+			return errors.New("--by says who sees to it")
+		}
+		svc, st, err := a.open(c.Context())
+		if err != nil {
+			return err
+		}
+		for _, name := range machines {
+			if _, err := a.machine(c.Context(), st, name); err != nil {
+				return err
+			}
+		}
+		findings, err := svc.Findings(c.Context(), drift.FindingQuery{Machines: machines, States: drift.Live()})
+		if err != nil {
+			return err
+		}
+		var drifts [][]drift.FindingRecord // all of them are there, or nothing is done
+		for _, id := range ids {
+			found, err := findingsOf(findings, id)
+			if err != nil {
+				return err
+			}
+			drifts = append(drifts, found)
+		}
+		word := drift.Acknowledgement{By: by, Note: note}
+		if undo {
+			word = drift.Acknowledgement{}
+		}
+		for _, found := range drifts {
+			var rows []drift.MachineRow
+			for _, f := range found {
+				rows = append(rows, f.Machine)
+			}
+			n, err := svc.Acknowledge(c.Context(), found[0].ChangeID, rows, word)
+			if err != nil {
+				return err
+			}
+			what := "acknowledged by " + inventory.Escape(by)
+			if undo {
+				what = "open again"
+			}
+			fmt.Fprintf(a.stdout, "%s %s %s: %s on %s\n", driftID(found[0].Change), found[0].Change.Facet, shownKey(found[0].Change.Key),
+				what, count(n, "machine", "machines"))
+		}
+		return nil
+	}
+	return c
 }
 
 func orDash(s *string) string {
