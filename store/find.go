@@ -155,16 +155,19 @@ func findMachines(ctx context.Context, q querier, holding map[int32][]int32, ite
 		Since   time.Time
 	}
 	states := slices.Sorted(maps.Keys(holding))
+	// Every table is looked into by index, per state: see machinesByID.
 	rows, err := q.Query(ctx, `
 		SELECT m.name, mf.state_id, mf.state_since AS since
-		FROM machine_facets mf JOIN machines m ON m.id = mf.machine_id
-		WHERE mf.state_id = ANY($1::integer[])
-		  AND CASE WHEN $2::timestamptz IS NULL THEN m.gone_at IS NULL ELSE mf.state_since <= $2 AND ($2 < m.gone_at) IS NOT FALSE END
+		FROM unnest($1::integer[]) AS u (id)
+		CROSS JOIN LATERAL (SELECT * FROM machine_facets x WHERE x.state_id = u.id OFFSET 0) mf
+		CROSS JOIN LATERAL (SELECT * FROM machines x WHERE x.id = mf.machine_id OFFSET 0) m
+		WHERE CASE WHEN $2::timestamptz IS NULL THEN m.gone_at IS NULL ELSE mf.state_since <= $2 AND ($2 < m.gone_at) IS NOT FALSE END
 		  AND m.same_as IS NULL
 		UNION ALL
 		SELECT m.name, h.state_id, h.from_at
-		FROM state_history h JOIN machines m ON m.id = h.machine_id
-		WHERE $2::timestamptz IS NOT NULL AND h.state_id = ANY($1::integer[]) AND h.from_at <= $2 AND $2 < h.until_at`, states, orNull(at))
+		FROM unnest($1::integer[]) AS u (id)
+		CROSS JOIN LATERAL (SELECT * FROM state_history x WHERE $2::timestamptz IS NOT NULL AND x.state_id = u.id AND x.from_at <= $2 AND $2 < x.until_at OFFSET 0) h
+		CROSS JOIN LATERAL (SELECT * FROM machines x WHERE x.id = h.machine_id OFFSET 0) m`, states, orNull(at))
 	found, err := collect(rows, err, pgx.RowToStructByName[row])
 	if err != nil {
 		return nil, fmt.Errorf("find machines: %w", err)
