@@ -2,11 +2,13 @@ package aws
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/google/go-cmp/cmp"
@@ -176,7 +178,22 @@ func TestPublicAddressesComeFirstIfWanted(t *testing.T) {
 
 func TestTheRetriesAreAdaptive(t *testing.T) {
 	s := must(New(t.Context(), Options{Name: "prod"}))(t)
-	if r, ok := s.cfg.Retryer().(*retry.AdaptiveMode); !ok || r.MaxAttempts() != maxAttempts {
+	if r, ok := s.cfg.Retryer().(patient); !ok || r.MaxAttempts() != maxAttempts {
 		t.Errorf("%T", s.cfg.Retryer())
+	}
+}
+
+func TestAnEndpointThatIsNotThereIsNotWaitedFor(t *testing.T) {
+	r := adaptive().(patient)
+	nobody := fmt.Errorf("request: %w", &net.OpError{Op: "dial", Err: errors.New("connection refused")})
+	cut := fmt.Errorf("request: %w", &net.OpError{Op: "read", Err: errors.New("connection reset")})
+	for _, c := range []struct {
+		attempt int
+		err     error
+		on      bool
+	}{{1, nobody, true}, {maxDials, nobody, false}, {maxDials, cut, true}, {maxAttempts - 1, cut, true}} {
+		if _, err := r.RetryDelay(c.attempt, c.err); (err == nil) != c.on {
+			t.Errorf("after attempt %d: %v", c.attempt, err)
+		}
 	}
 }

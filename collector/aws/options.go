@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"regexp"
 	"strings"
 	"time"
@@ -131,10 +132,25 @@ func (s *Source) Name() string { return s.o.Name }
 
 // adaptive also slows down the calls that follow a throttled one.
 func adaptive() awssdk.Retryer {
-	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
+	return patient{retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
 		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) { o.MaxAttempts = maxAttempts })
-	})
+	})}
 }
+
+// patient waits long for an endpoint that is busy, and not for one that is not there.
+type patient struct{ *retry.AdaptiveMode }
+
+// RetryDelay implements aws.Retryer: its error ends the attempts.
+func (p patient) RetryDelay(attempt int, err error) (time.Duration, error) {
+	var dial *net.OpError
+	if attempt >= maxDials && errors.As(err, &dial) && dial.Op == "dial" {
+		return 0, err
+	}
+	return p.AdaptiveMode.RetryDelay(attempt, err)
+}
+
+// maxDials is how often an endpoint is tried that lets nobody connect.
+const maxDials = 3
 
 // A region's name becomes part of a host name.
 var regionName = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`)
