@@ -93,4 +93,10 @@ func (s *Service) Link(ctx context.Context, seen []Sighting) ([]Link, error) {
 	return found, err
 }
 
+// Forget takes machines off the list that nobody lists any more and no source takes away: what somebody typed
+// once, or wrote into the configuration. Their history stays, and who is scanned again is back.
+func (s *Service) Forget(ctx context.Context, ms []MachineRow) error {
+	return s.store.InTx(ctx, func(tx Tx) error { return tx.Forget(ctx, ms, s.now()) })
+}
+
 func text(id inventory.MachineID) string { return id.Source + "/" + id.NativeID }

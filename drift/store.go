@@ -90,7 +90,7 @@ type Hit struct {
 type Tx interface {
 	// LockMachines creates the machines that are new (by MachineID; a name that another
 	// machine has is made unique by the suffix "~2", "~3"…), brings name, address
-	// and labels up to date, locks them until the end of the transaction in an order
+	// and labels up to date, and those back that were gone, locks them until the end of the transaction in an order
 	// that excludes deadlocks, and returns their records in the order given.
 	LockMachines(ctx context.Context, ms []inventory.Machine, at time.Time) ([]MachineRecord, error)
 	// PutStates stores states that may or may not be stored already and returns their
@@ -121,6 +121,8 @@ type Tx interface {
 	// more is gone, what it lists again is back, and what was one machine with one that is gone is
 	// not any more. It returns how many machines are gone since. Nothing is written where nothing changed.
 	SetListed(ctx context.Context, source string, ids []string, at time.Time) (int, error)
+	// Forget makes machines gone that no source takes away. What is known of them stays.
+	Forget(ctx context.Context, ms []MachineRow, at time.Time) error
 	// Link makes two machines one: From is an alias of Into from now on, and its findings are Into's.
 	// It does nothing if one of the two is not there, or they are one already.
 	Link(ctx context.Context, l Link) error

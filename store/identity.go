@@ -158,3 +158,16 @@ func (t *tx) Unlink(ctx context.Context, ids []inventory.MachineID) error {
 	_, err = t.Exec(ctx, `UPDATE machines SET same_as = NULL WHERE id = ANY($1::integer[]) AND same_as IS NOT NULL`, list)
 	return err
 }
+
+// Forget implements drift.Tx.
+func (t *tx) Forget(ctx context.Context, ms []drift.MachineRow, at time.Time) error {
+	ids := make([]int32, len(ms))
+	for i, m := range ms {
+		ids[i] = int32(m)
+	}
+	_, err := t.Exec(ctx, `UPDATE machines SET gone_at = $2 WHERE id = ANY($1::integer[]) AND gone_at IS NULL`, ids, stamp(at))
+	if err != nil {
+		return fmt.Errorf("forget machines: %w", err)
+	}
+	return nil
+}

@@ -47,6 +47,9 @@ func (t *tx) LockMachines(ctx context.Context, ms []inventory.Machine, at time.T
 	if err != nil {
 		return nil, err
 	}
+	if err := t.bringBack(ctx, records); err != nil {
+		return nil, fmt.Errorf("update machines: %w", err)
+	}
 	if err := t.updateMachines(ctx, records, wanted); err != nil {
 		return nil, fmt.Errorf("update machines: %w", err)
 	}
@@ -59,6 +62,22 @@ func (t *tx) LockMachines(ctx context.Context, ms []inventory.Machine, at time.T
 		out[i] = records[place[m.ID]]
 	}
 	return out, nil
+}
+
+// bringBack makes those machines be there again that are gone, in records too.
+func (t *tx) bringBack(ctx context.Context, records []drift.MachineRecord) error {
+	var back []int32
+	for i, r := range records {
+		if !r.GoneAt.IsZero() {
+			back = append(back, int32(r.Row))
+			records[i].GoneAt = time.Time{}
+		}
+	}
+	if len(back) == 0 {
+		return nil
+	}
+	_, err := t.Exec(ctx, `UPDATE machines SET gone_at = NULL WHERE id = ANY($1::integer[])`, back)
+	return err
 }
 
 // checkMachine refuses what the database could not hold, with a better sentence.

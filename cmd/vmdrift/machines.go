@@ -18,7 +18,7 @@ import (
 
 func (a *app) machinesCommand() *cobra.Command {
 	c := group(&cobra.Command{Use: "machines", Aliases: []string{"machine"}, GroupID: "know", Short: "Show what is known of machines"})
-	c.AddCommand(a.machinesList(), a.machinesShow(), a.machinesHistory())
+	c.AddCommand(a.machinesList(), a.machinesShow(), a.machinesHistory(), a.machinesForget())
 	return c
 }
 
@@ -134,11 +134,56 @@ func (a *app) machinesList() *cobra.Command {
 	return c
 }
 
+func (a *app) machinesForget() *cobra.Command {
+	return &cobra.Command{
+		Use: "forget NAME...", Short: "Take machines off the list that nobody lists any more", Args: args(cobra.MinimumNArgs(1)),
+		Long: `Forget takes machines off the list that no source takes away: a target that was typed
+once, or a machine that stood in vmdrift.yaml or came from a source that stood there.
+What was known of them is kept (machines list --all), and a scan brings them back.`,
+		Example: "  vmdrift machines forget wbe-1",
+		RunE: func(c *cobra.Command, names []string) error {
+			svc, st, err := a.open(c.Context())
+			if err != nil {
+				return err
+			}
+			var rows []drift.MachineRow
+			for _, name := range names { // all of them, or none
+				m, err := a.machine(c.Context(), st, name)
+				if err != nil {
+					return err
+				}
+				if where := a.stillListed(m.Machine.ID); where != "" {
+					return fmt.Errorf("%s is listed by %s: once it is not any more, it can be forgotten", name, where)
+				}
+				rows = append(rows, m.Row)
+			}
+			return svc.Forget(c.Context(), rows)
+		},
+	}
+}
+
+// stillListed says what in the configuration lists a machine, or may do so; empty if nothing does.
+func (a *app) stillListed(id inventory.MachineID) string {
+	for _, m := range a.config.Machines {
+		if listedAt(m).Machine.ID == id {
+			return "vmdrift.yaml"
+		}
+	}
+	for _, s := range a.config.Sources {
+		if s.Name == id.Source {
+			return "source " + s.Name
+		}
+	}
+	return ""
+}
+
 // standing is how the last try went, or why there is none any more.
 func standing(m drift.MachineRecord) string {
 	switch {
 	case m.SameAs != "":
 		return "is " + m.SameAs
+	case !m.GoneAt.IsZero() && slices.Contains([]string{targetSource, configSource, localSource}, m.Machine.ID.Source):
+		return "forgotten"
 	case !m.GoneAt.IsZero():
 		return "gone from " + m.Machine.ID.Source
 	}

@@ -321,6 +321,8 @@ func wayIn(m collector.Listed) (*collector.Error, bool) {
 const (
 	localAddress = hosts.Local
 	targetSource = collector.Typed
+	configSource = "config" // of what stands in vmdrift.yaml
+	localSource  = "local"
 )
 
 // maxAnswers bounds what all machines in flight may have sent, in bytes, beyond the usual.
@@ -329,12 +331,12 @@ const maxAnswers = 256 << 20
 // listedAt makes a machine of an entry of the configuration, or, if it has no name, of
 // an address, by which it is then named.
 func listedAt(m config.Machine) collector.Listed {
-	source, id := "config", m.Name
+	source, id := configSource, m.Name
 	address := either(m.Address, m.Name)
 	switch {
 	case m.Name != "":
 	case address == localAddress:
-		m.Name, source, id = local.Name(), "local", localID()
+		m.Name, source, id = local.Name(), localSource, localID()
 	default:
 		m.Name = nameOf(address)
 		source, id = targetSource, m.Name
