@@ -64,7 +64,8 @@ func (d *reader) failAt(line, column int, text string) {
 func (d *reader) syntax(err error) {
 	var e *yaml.LoadError
 	if errors.As(err, &e) {
-		d.failAt(e.Mark.Line, e.Mark.Column, inventory.Escape(strings.TrimSpace(e.Message)))
+		d.failAt(e.Mark.Line, e.Mark.Column, inventory.Escape(strings.TrimSpace(e.Message))+
+			": this is no YAML; look here, and on the lines before, for a bracket or a quote that is left open, a tab, or a wrong indentation")
 		return
 	}
 	d.failAt(0, 0, inventory.Escape(fmt.Sprintf("%.400s", err)))

@@ -83,9 +83,15 @@ func (s *Store) check(ctx context.Context) error {
 	err := s.pool.QueryRow(ctx, `
 		SELECT current_setting('server_version'), current_setting('server_version_num')::int, current_setting('server_encoding')`,
 	).Scan(&version, &number, &encoding)
-	switch {
-	case err != nil:
+	if err != nil {
 		return explain("connect to the database", err)
+	}
+	return checkServer(version, number, encoding)
+}
+
+// checkServer refuses a server that vmdrift cannot work on.
+func checkServer(version string, number int, encoding string) error {
+	switch {
 	case number < oldestServer:
 		return fmt.Errorf("the database server is PostgreSQL %s, and vmdrift needs 14 or later; "+
 			"upgrade it, or set DATABASE_URL to another", version)

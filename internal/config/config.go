@@ -202,6 +202,9 @@ func loadError(name string, e *yaml.LoadError) error {
 	if field, _, ok := strings.Cut(strings.TrimPrefix(what, "field "), " not found in type "); ok && strings.HasPrefix(what, "field ") {
 		what = fmt.Sprintf("there is no %q here%s", field, nearest(field))
 	}
+	if strings.HasPrefix(what, "did not find") || strings.HasPrefix(what, "found") {
+		what += ": this is no YAML; look here, and on the lines before, for a bracket or a quote that is left open, a tab, or a wrong indentation"
+	}
 	return fmt.Errorf("%s:%d:%d: %s", name, e.Mark.Line, e.Mark.Column, strings.NewReplacer("!!str ", "", "!!", "").Replace(what))
 }
 
