@@ -75,6 +75,9 @@ const (
 	Host       Kind = "host"       // a line of an inventory: whatever answers there
 )
 
+// HasGuest reports whether there is an operating system to go into.
+func (k Kind) HasGuest() bool { return k != Hypervisor && k != Task }
+
 // Power is whether a machine is switched on.
 type Power string
 

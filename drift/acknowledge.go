@@ -7,7 +7,7 @@ import (
 	"github.com/vmdrift/vmdrift/inventory"
 )
 
-// Acknowledge says of a drift, on those machines (none: on all that have it), that somebody sees to it, or,
+// Acknowledge says of a drift on those machines that somebody sees to it, or,
 // with a word of nobody, that nobody does any more. What is resolved meanwhile stays resolved. It returns on how
 // many machines something changed.
 func (s *Service) Acknowledge(ctx context.Context, change ChangeID, machines []MachineRow, a Acknowledgement) (int, error) {

@@ -113,7 +113,7 @@ type Tx interface {
 	// RetargetFinding points a finding at a change that says more of the same (a
 	// field that was unknown is known now), keeping its life.
 	RetargetFinding(ctx context.Context, old Finding, to Finding) error
-	// Acknowledge makes the findings of the change on those machines (none: on all) Acknowledged that are
+	// Acknowledge makes the findings of the change on those machines Acknowledged that are
 	// Open, and renews the word of those that are Acknowledged; with a word of nobody it makes them Open
 	// again. It returns how many findings that changed. The machines are locked meanwhile.
 	Acknowledge(ctx context.Context, change ChangeID, machines []MachineRow, a Acknowledgement) (int, error)

@@ -30,7 +30,7 @@ func (q Query) Unknown(ms []MachineRecord, at time.Time) []Unknown {
 
 func (q Query) unknown(m MachineRecord, at time.Time) string {
 	f := m.facet(q.Facet)
-	guest := slices.Contains(inventory.GuestFacets(), q.Facet)
+	mayHave := slices.Contains(inventory.GuestFacets(), q.Facet) && collector.Kind(m.Machine.Labels["kind"]).HasGuest()
 	switch {
 	case m.SameAs != "" || !m.GoneAt.IsZero() && (at.IsZero() || !at.Before(m.GoneAt)):
 		return ""
@@ -40,10 +40,8 @@ func (q Query) unknown(m MachineRecord, at time.Time) string {
 		return "nothing was recorded of it before " + m.FirstSeen.UTC().Format("2006-01-02 15:04")
 	case f.Status == inventory.Unsupported:
 		return ""
-	case f.State.ID == 0 && f.Status == "" && !guest:
-		return "" // its source knows nothing of that kind
-	case f.State.ID == 0 && f.Status == "" && !hasGuest(m):
-		return ""
+	case f.State.ID == 0 && f.Status == "" && !mayHave:
+		return "" // nobody knows anything of that kind of it
 	case f.State.ID == 0 && f.Reason != "":
 		return string(q.Facet) + " could not be read: " + f.Reason
 	case f.State.ID == 0:
@@ -62,10 +60,4 @@ func (q Query) unknown(m MachineRecord, at time.Time) string {
 		return "not all of its " + string(q.Facet) + " could be read"
 	}
 	return ""
-}
-
-// hasGuest reports whether there is an operating system to go into.
-func hasGuest(m MachineRecord) bool {
-	kind := collector.Kind(m.Machine.Labels["kind"])
-	return kind != collector.Hypervisor && kind != collector.Task
 }

@@ -82,9 +82,8 @@ func (t *tx) Link(ctx context.Context, l drift.Link) error {
 	if !okFrom || !okInto || from == into {
 		return nil
 	}
-	// In the order in which all lock them. Whoever records one of the two goes before or after.
-	if _, err := t.Exec(ctx, `
-		SELECT machine_id FROM machine_seen WHERE machine_id IN ($1, $2) ORDER BY machine_id FOR UPDATE`, from, into); err != nil {
+	// Whoever records one of the two goes before or after.
+	if err := t.lock(ctx, []int32{from, into}); err != nil {
 		return err
 	}
 	var linked bool

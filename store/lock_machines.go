@@ -36,11 +36,8 @@ func (t *tx) LockMachines(ctx context.Context, ms []inventory.Machine, at time.T
 		}
 	}
 	rows := slices.Sorted(maps.Values(ids))
-	// In the order of ids, which is the same for all. Rows of machine_seen, since they
-	// are the ones that will be written anyway.
-	if _, err := t.Exec(ctx, `
-		SELECT machine_id FROM machine_seen WHERE machine_id = ANY($1::integer[]) ORDER BY machine_id FOR UPDATE`, rows); err != nil {
-		return nil, fmt.Errorf("lock machines: %w", err)
+	if err := t.lock(ctx, rows); err != nil {
+		return nil, err
 	}
 	// Only now, when nobody else can change them any more.
 	records, err := t.machinesByID(ctx, rows)
@@ -62,6 +59,17 @@ func (t *tx) LockMachines(ctx context.Context, ms []inventory.Machine, at time.T
 		out[i] = records[place[m.ID]]
 	}
 	return out, nil
+}
+
+// lock locks machines until the end of the transaction, in the order of ids, which is the same for all. Rows
+// of machine_seen, since they are the ones that will be written anyway.
+func (t *tx) lock(ctx context.Context, rows []int32) error {
+	_, err := t.Exec(ctx, `
+		SELECT machine_id FROM machine_seen WHERE machine_id = ANY($1::integer[]) ORDER BY machine_id FOR UPDATE`, rows)
+	if err != nil {
+		return fmt.Errorf("lock machines: %w", err)
+	}
+	return nil
 }
 
 // bringBack makes those machines be there again that are gone, in records too.

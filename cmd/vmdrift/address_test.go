@@ -86,7 +86,7 @@ func TestThePortOfAFlagIsPartOfATypedTarget(t *testing.T) {
 		{"root@[::1]", 2222, "root@[::1]:2222"},
 		{"[::1]:2200", 2222, "[::1]:2200"},
 	} {
-		if got := withPort(c.target, c.port); got != c.want {
+		if got := withLogin(c.target, "", c.port); got != c.want {
 			t.Errorf("%s with -p %d is %s, not %s", c.target, c.port, got, c.want)
 		}
 	}

@@ -66,10 +66,8 @@ Exit status: 0 no drift, 1 drift, 2 trouble.`,
 		if err != nil {
 			return err
 		}
-		for _, name := range machines {
-			if _, err := a.machine(c.Context(), st, name); err != nil {
-				return err
-			}
+		if _, err := a.machinesNamed(c.Context(), st, machines); err != nil {
+			return err
 		}
 		findings, err := svc.Findings(c.Context(), q)
 		if err != nil {
@@ -325,10 +323,8 @@ ID is the beginning of what drift list shows, as much as names one drift.`,
 		if err != nil {
 			return err
 		}
-		for _, name := range machines {
-			if _, err := a.machine(c.Context(), st, name); err != nil {
-				return err
-			}
+		if _, err := a.machinesNamed(c.Context(), st, machines); err != nil {
+			return err
 		}
 		findings, err := svc.Findings(c.Context(), drift.FindingQuery{Machines: machines, States: drift.Live()})
 		if err != nil {

@@ -112,7 +112,7 @@ func (a *app) machinesList() *cobra.Command {
 				if r.LastObserved != nil {
 					last = r.LastObserved.UTC().Format(time.RFC3339)
 				}
-				cells = append(cells, []string{r.Machine, r.Source, r.Address, blankDash(labelText(r.Labels)), r.Outcome, blankDash(driftText(r.Drift)), last})
+				cells = append(cells, []string{r.Machine, r.Source, r.Address, labelText(r.Labels), r.Outcome, driftText(r.Drift), last})
 			}
 			heads := []string{"machine", "source", "address", "labels", "outcome", "drift", "last_observed"}
 			return a.print(listing{rows, heads, cells, func(w io.Writer) {
@@ -124,8 +124,8 @@ func (a *app) machinesList() *cobra.Command {
 				defer flush()
 				fmt.Fprintln(t, "MACHINE\tLABELS\tLAST SEEN\tLAST TRY\tBASELINE\tDRIFT")
 				for i, r := range rows {
-					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Machine, labelText(r.Labels), when(ms[i].LastObserved, time.Now()), standing(ms[i]),
-						either(r.Baseline, "-"), driftText(r.Drift))
+					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Machine, either(labelText(r.Labels), "-"), when(ms[i].LastObserved, time.Now()), standing(ms[i]),
+						either(r.Baseline, "-"), either(driftText(r.Drift), "-"))
 				}
 			}})
 		},
@@ -146,14 +146,14 @@ What was known of them is kept (machines list --all), and a scan brings them bac
 			if err != nil {
 				return err
 			}
+			ms, err := a.machinesNamed(c.Context(), st, names)
+			if err != nil {
+				return err
+			}
 			var rows []drift.MachineRow
-			for _, name := range names { // all of them, or none
-				m, err := a.machine(c.Context(), st, name)
-				if err != nil {
-					return err
-				}
+			for _, m := range ms { // all of them, or none
 				if where := a.stillListed(m.Machine.ID); where != "" {
-					return fmt.Errorf("%s is listed by %s: once it is not any more, it can be forgotten", name, where)
+					return fmt.Errorf("%s is listed by %s: once it is not any more, it can be forgotten", m.Machine.Name, where)
 				}
 				rows = append(rows, m.Row)
 			}
@@ -190,15 +190,7 @@ func standing(m drift.MachineRecord) string {
 	return string(m.Outcome)
 }
 
-// labelText writes labels as a selector would; the implicit ones go without saying.
-// blankDash makes an empty cell for programs of the dash that people read as nothing.
-func blankDash(s string) string {
-	if s == "-" {
-		return ""
-	}
-	return s
-}
-
+// labelText writes labels as a selector would; the implicit ones go without saying. None are "".
 func labelText(labels map[string]string) string {
 	var parts []string
 	for _, k := range sortedKeys(labels) {
@@ -206,10 +198,10 @@ func labelText(labels map[string]string) string {
 			parts = append(parts, k+"="+labels[k])
 		}
 	}
-	return either(strings.Join(parts, ","), "-")
+	return strings.Join(parts, ",")
 }
 
-// driftText writes "1 high, 3 low", worst first.
+// driftText writes "1 high, 3 low", worst first. No drift is "".
 func driftText(bySeverity map[string]int) string {
 	var parts []string
 	for _, s := range slices.Backward(baseline.Severities()) {
@@ -217,7 +209,20 @@ func driftText(bySeverity map[string]int) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, s))
 		}
 	}
-	return either(strings.Join(parts, ", "), "-")
+	return strings.Join(parts, ", ")
+}
+
+// machinesNamed returns the records of machines that somebody named, all of them.
+func (a *app) machinesNamed(ctx context.Context, r drift.Reader, names []string) ([]drift.MachineRecord, error) {
+	var out []drift.MachineRecord
+	for _, name := range names {
+		m, err := a.machine(ctx, r, name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, m)
+	}
+	return out, nil
 }
 
 // machine returns the record of a machine that somebody named.
@@ -282,7 +287,7 @@ func (a *app) writeMachine(w io.Writer, m drift.MachineRecord, others []drift.Ma
 	if !m.Here() {
 		fmt.Fprintf(w, "  %s\n", st.warn(standing(m)))
 	}
-	fmt.Fprintf(w, "  labels     %s\n", labelText(row.Labels))
+	fmt.Fprintf(w, "  labels     %s\n", either(labelText(row.Labels), "-"))
 	fmt.Fprintf(w, "  first seen %s, last seen %s\n", when(row.FirstSeen, now), when(m.LastObserved, now))
 	fmt.Fprintf(w, "  last try   %s, %s", row.Outcome, when(row.LastTried, now))
 	if row.Reason != "" {

@@ -235,7 +235,7 @@ func (a *app) testSource(ctx context.Context, s source) error {
 		t, flush := columns(w)
 		fmt.Fprintln(t, "MACHINE\tKIND\tPOWER\tADDRESS\tLABELS")
 		for _, r := range rows {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", r.Machine, r.Kind, either(string(r.Power), "-"), either(r.Address, "-"), labelText(r.Labels))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", r.Machine, r.Kind, either(string(r.Power), "-"), either(r.Address, "-"), either(labelText(r.Labels), "-"))
 		}
 		flush()
 		fmt.Fprintf(w, "\n%s from %s\n", count(len(rows), "machine", "machines"), s.Name())

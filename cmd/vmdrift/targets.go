@@ -264,10 +264,11 @@ func (r *reach) named(ctx context.Context, names []string) ([]collector.Listed, 
 	for _, name := range names {
 		l, ok := known[name]
 		if !ok {
-			if inventory.Escape(strings.TrimSpace(name)) == "" {
+			if strings.TrimSpace(name) == "" {
 				return nil, errors.New("a target is empty; name one as [user@]host[:port]")
 			}
-			l = listedAt(config.Machine{Address: withPort(name, r.ssh.port)})
+			// With its port: on one host there may be several machines behind several ports.
+			l = listedAt(config.Machine{Address: withLogin(name, "", r.ssh.port)})
 		}
 		out = append(out, l)
 	}
@@ -305,7 +306,7 @@ func (r *reach) sourcesFor(ctx context.Context, names []string, known map[string
 // wayIn reports whether there is a guest to go into, and if there is one that can't be entered, why.
 func wayIn(m collector.Listed) (*collector.Error, bool) {
 	switch {
-	case m.Kind == collector.Hypervisor || m.Kind == collector.Task:
+	case !m.Kind.HasGuest():
 		return nil, false
 	case m.Power == collector.PowerOff:
 		return &collector.Error{Outcome: collector.SwitchedOff, Err: errors.New("so source " + m.Machine.ID.Source + " says")}, false
@@ -375,22 +376,6 @@ func labelValue(name string) string {
 		v = v[:63]
 	}
 	return strings.Trim(v, "-_.")
-}
-
-// withPort gives a target without a port that of -p: on one host there may be several machines behind
-// several ports, and each is one of its own.
-func withPort(target string, port int) string {
-	user, host := "", target
-	if i := strings.LastIndexByte(target, '@'); i >= 0 {
-		user, host = target[:i+1], target[i+1:]
-	}
-	switch {
-	case port == 0 || strings.Count(host, ":") == 1 || strings.Contains(host, "]:"):
-		return target
-	case strings.Contains(host, ":") && host[0] != '[': // IPv6
-		host = "[" + host + "]"
-	}
-	return fmt.Sprintf("%s%s:%d", user, host, port)
 }
 
 // nameOf is a target without its user.
