@@ -12,15 +12,16 @@ import (
 // that is known. It speaks up only when it was too long ago or the key is another one, and goes on to
 // speak once it has: of nearly all machines nothing is written.
 func (b *batch) presence(rec MachineRecord, r collector.Result) (inventory.Observation, bool) {
+	before := rec.facet(inventory.Presence).State
 	last, has := lastInside(rec, r.Snapshot, b.at)
-	if !has {
+	// Of a machine that only its platform has told of so far, a host key is the first that is seen of its guest.
+	if !has && before.ID == 0 && r.Outcome != collector.HostKeyChanged {
 		return inventory.Observation{}, false
 	}
 	seen, verified := "yes", ""
 	if b.unseen > 0 && b.at.Sub(last) > b.unseen {
 		seen = "no"
 	}
-	before := rec.facet(inventory.Presence).State
 	switch r.Outcome {
 	case collector.HostKeyChanged:
 		verified = "no"

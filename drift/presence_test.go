@@ -68,3 +68,19 @@ func TestAChangedHostKeyIsDriftUntilTheKeyIsVerifiedAgain(t *testing.T) {
 	f.night(f.result("web-1", sshd))
 	f.findings("web-1 changed host_key resolved Wed-Wed")
 }
+
+func TestTheHostKeyOfAGuestThatNobodyWasEverInsideCountsToo(t *testing.T) {
+	f := newFleet(t)
+	f.svc.UnseenAfter = 7 * 24 * time.Hour
+	memory := inventory.Observe(f.state(inventory.Hardware, "memory\tmib=4096"))
+	f.night(f.off("web-1", memory))
+	f.capture("web", "role=web", f.off("web-1", memory))
+	changed := f.off("web-1", memory)
+	changed.Outcome = collector.HostKeyChanged
+	f.night(changed)
+	f.findings("web-1 changed host_key open Wed-Wed")
+	f.night(f.off("web-1", memory))
+	f.findings("web-1 changed host_key open Wed-Thu")
+	f.night(f.result("web-1", sshd))
+	f.findings("web-1 changed host_key resolved Wed-Thu")
+}

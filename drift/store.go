@@ -121,7 +121,8 @@ type Tx interface {
 	// more is gone, what it lists again is back, and what was one machine with one that is gone is
 	// not any more. It returns how many machines are gone since. Nothing is written where nothing changed.
 	SetListed(ctx context.Context, source string, ids []string, at time.Time) (int, error)
-	// Forget makes machines gone that no source takes away. What is known of them stays.
+	// Forget makes machines gone that no source takes away. What is known of them stays, and what was one
+	// machine with one of them is not any more.
 	Forget(ctx context.Context, ms []MachineRow, at time.Time) error
 	// Link makes two machines one: From is an alias of Into from now on, and its findings are Into's.
 	// It does nothing if one of the two is not there, or they are one already.

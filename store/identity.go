@@ -61,14 +61,21 @@ func (t *tx) SetListed(ctx context.Context, source string, ids []string, at time
 		return 0, fmt.Errorf("retire machines: %w", err)
 	}
 	if tag.RowsAffected() > 0 {
-		// An inventory's line that is still there is a machine of its own again.
-		if _, err := t.Exec(ctx, `
-			UPDATE machines a SET same_as = NULL
-			FROM machines m WHERE m.id = a.same_as AND m.source = $1 AND m.gone_at IS NOT NULL`, source); err != nil {
-			return 0, fmt.Errorf("part machines: %w", err)
-		}
+		err = t.partFromGone(ctx)
 	}
-	return int(tag.RowsAffected()), nil
+	return int(tag.RowsAffected()), err
+}
+
+// partFromGone makes what was one machine with one that is gone, such as an inventory's line that is still
+// there, a machine of its own again.
+func (t *tx) partFromGone(ctx context.Context) error {
+	_, err := t.Exec(ctx, `
+		UPDATE machines a SET same_as = NULL
+		FROM machines m WHERE m.id = a.same_as AND m.gone_at IS NOT NULL`)
+	if err != nil {
+		return fmt.Errorf("part machines: %w", err)
+	}
+	return nil
 }
 
 // Link implements drift.Tx.
@@ -168,5 +175,5 @@ func (t *tx) Forget(ctx context.Context, ms []drift.MachineRow, at time.Time) er
 	if err != nil {
 		return fmt.Errorf("forget machines: %w", err)
 	}
-	return nil
+	return t.partFromGone(ctx)
 }

@@ -92,3 +92,34 @@ func TestLinkedMachinesAreOneUntilOneIsGone(t *testing.T) {
 		t.Error("the line of the inventory went with the VM")
 	}
 }
+
+func TestWhatWasOneWithAForgottenMachineIsAMachineOfItsOwn(t *testing.T) {
+	t.Parallel()
+	s := testdb.Store(t)
+	run := startRun(t, s, night(0))
+	vm, line := machine("vm-1"), machine("web-1")
+	line.ID.Source = "config"
+	for _, m := range []inventory.Machine{vm, line} {
+		observe(t, s, run, m, packages(t, 3, nil))
+	}
+	inTx(t, s, func(tx drift.Tx) {
+		must(t, tx.Link(t.Context(), drift.Link{From: vm.ID, Into: line.ID, Name: "web-1"}))
+	})
+	if r := record(t, s, "vm-1"); r.SameAs != "web-1" {
+		t.Fatalf("vm-1 is %+v", r)
+	}
+	row := record(t, s, "web-1").Row
+	for range 2 { // the same again changes nothing
+		inTx(t, s, func(tx drift.Tx) { must(t, tx.Forget(t.Context(), []drift.MachineRow{row}, night(1))) })
+	}
+	if r := record(t, s, "web-1"); !r.GoneAt.Equal(night(1)) {
+		t.Errorf("web-1 is %+v", r)
+	}
+	if r := record(t, s, "vm-1"); !r.Here() {
+		t.Errorf("vm-1 is %+v", r)
+	}
+	observe(t, s, startRun(t, s, night(2)), line, packages(t, 3, nil))
+	if r := record(t, s, "web-1"); !r.Here() {
+		t.Errorf("who is scanned again is back: %+v", r)
+	}
+}
