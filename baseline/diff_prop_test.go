@@ -1,6 +1,7 @@
 package baseline
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -161,6 +162,54 @@ func TestTheDiffWithoutRulesIsWhatComparingEveryItemFinds(t *testing.T) {
 		slices.SortFunc(plain, Change.Compare)
 		if d := cmp.Diff(lines(plain), lines(Diff(inventory.Observe(have), want, nil))); d != "" {
 			t.Fatal(d)
+		}
+	})
+}
+
+// Equal items are compared many at a time, so states are long here, and what differs is rare.
+func TestEveryDifferenceOfLongStatesIsFoundAndNothingElse(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		have, want := inventory.NewBuilder(inventory.Packages), inventory.NewBuilder(inventory.Packages)
+		add := func(b *inventory.Builder, key, version string) {
+			b.Key("deb/", key)
+			if version != "" {
+				b.Field("version", version)
+			}
+		}
+		var expected []string
+		for n := range rapid.IntRange(0, 8*stride).Draw(t, "items") {
+			key := fmt.Sprintf("p%04d:amd64", n)
+			version := rapid.SampledFrom([]string{"1", "1.10", ""}).Draw(t, "version")
+			switch kind := rapid.IntRange(0, 60).Draw(t, "kind"); {
+			case kind == 0:
+				add(have, key, version)
+				expected = append(expected, "added deb/"+key)
+			case kind == 1:
+				add(want, key, version)
+				expected = append(expected, "removed deb/"+key)
+			case kind == 2: // of the same length, so that all after it stands where it stood
+				add(have, key, "2")
+				add(want, key, "1")
+				expected = append(expected, "changed deb/"+key)
+			default:
+				add(have, key, version)
+				add(want, key, version)
+			}
+		}
+		h, err := have.State()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := want.State()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, c := range Diff(inventory.Observe(h), w, nil) {
+			got = append(got, string(c.Op)+" "+c.Key)
+		}
+		if !slices.Equal(got, expected) {
+			t.Fatalf("got %q, want %q", got, expected)
 		}
 	})
 }
