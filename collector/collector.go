@@ -59,6 +59,9 @@ const (
 	NoAddress      Outcome = "no address"       // the platform does not say where it is
 )
 
+// Trouble reports whether somebody should look why the machine was not seen, or not whole.
+func (o Outcome) Trouble() bool { return o != OK && o != SwitchedOff && o != Cancelled && o != "" }
+
 // An Error is a failed collection with its outcome and, where there is one, the way out.
 type Error struct {
 	Outcome Outcome

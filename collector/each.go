@@ -27,7 +27,7 @@ func Each(ctx context.Context, targets []Target, l Limits, report func(Result)) 
 	for range min(max(l.Concurrency, 1), len(targets)) {
 		workers.Go(func() {
 			for t := range queue {
-				results <- collect(ctx, t, l.Timeout)
+				results <- Collect(ctx, t, l.Timeout)
 			}
 		})
 	}
@@ -44,8 +44,9 @@ func Each(ctx context.Context, targets []Target, l Limits, report func(Result)) 
 	}
 }
 
-// collect collects one target and says how it went.
-func collect(ctx context.Context, t Target, limit time.Duration) (r Result) {
+// Collect collects one target within a time limit, 0 being none, and says how it went. A machine that panics its
+// parser is Broken.
+func Collect(ctx context.Context, t Target, limit time.Duration) (r Result) {
 	r.Machine, r.Started = t.Machine(), time.Now()
 	defer func() {
 		if p := recover(); p != nil {

@@ -31,27 +31,6 @@ var (
 	ErrExists   = errors.New("exists already")
 )
 
-// A RunState is where a run stands.
-type RunState string
-
-const (
-	RunRunning     RunState = "running"
-	RunFinished    RunState = "finished"
-	RunCancelled   RunState = "cancelled"
-	RunInterrupted RunState = "interrupted" // its process died; found so by a later one
-)
-
-// A Run is one scan of a scope.
-type Run struct {
-	ID         RunID
-	Trigger    string // "scan", "demo", …: what started it
-	StartedAt  time.Time
-	FinishedAt time.Time // zero while running
-	State      RunState
-	Planned    int                       // machines in scope
-	Outcomes   map[collector.Outcome]int // machines per outcome, those seen so far
-}
-
 // A StateRef points at a stored state.
 type StateRef struct {
 	ID     StateID
@@ -142,4 +121,34 @@ type Revision struct {
 	Spec     baseline.Spec
 	// States are the stored states of Spec's items. Set by the store.
 	States map[inventory.Facet]StateID
+}
+
+// A FindingEvent is something that befell a finding.
+type FindingEvent struct {
+	Finding Finding
+	Kind    EventKind
+	At      time.Time
+	Run     RunID  // 0 if no run did it
+	By      string // who, if somebody
+	Note    string
+	Machine string // name; set when read
+}
+
+// An EventKind says what befell a finding.
+type EventKind string
+
+const (
+	EventOpened       EventKind = "opened"
+	EventReopened     EventKind = "reopened"
+	EventResolved     EventKind = "resolved"
+	EventContinued    EventKind = "continued" // as a change that says more of the same, or less
+	EventAcknowledged EventKind = "acknowledged"
+	EventReleased     EventKind = "released" // nobody sees to it any more
+)
+
+// Flapping reports whether the finding comes and goes: it came back three times or more, at least once a
+// week on average, and last within the week before now. It is one finding all the same, and nobody is told of it again.
+func (f Finding) Flapping(now time.Time) bool {
+	const often, week = 3, 7 * 24 * time.Hour
+	return f.Reopened >= often && f.OpenedAt.Sub(f.FirstSeen) <= time.Duration(f.Reopened)*week && now.Sub(f.OpenedAt) <= week
 }

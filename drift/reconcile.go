@@ -23,6 +23,7 @@ type retarget struct{ from, to Finding }
 type plan struct {
 	put      []Finding
 	retarget []retarget
+	told     []FindingEvent // what befalls them
 }
 
 // reconcile holds the findings of one machine against the changes that the diff
@@ -65,9 +66,11 @@ func reconcile(m MachineRow, known []Finding, changes []baseline.Change, v view)
 			to := f
 			to.ChangeID, to.Change = 0, now
 			p.retarget = append(p.retarget, retarget{f, to})
+			p.told = append(p.told, FindingEvent{Finding: to, Kind: EventContinued})
 		case there && contradict(f.Change, now) || v.golden == nil || v.golden.Gone(f.Change, v.facets[f.Change.Facet]):
 			f.State, f.ResolvedAt = Resolved, v.at
 			p.put = append(p.put, f)
+			p.told = append(p.told, FindingEvent{Finding: f, Kind: EventResolved})
 		}
 	}
 	for _, c := range changes {
@@ -75,10 +78,13 @@ func reconcile(m MachineRow, known []Finding, changes []baseline.Change, v view)
 			continue
 		}
 		f := Finding{Machine: m, Change: c, State: Open, FirstSeen: v.at, OpenedAt: v.at, LastSeen: v.at}
+		kind := EventOpened
 		if old, ok := resolved[c.Digest()]; ok {
 			f.ChangeID, f.FirstSeen, f.Reopened = old.ChangeID, old.FirstSeen, old.Reopened+1
+			kind = EventReopened
 		}
 		p.put = append(p.put, f)
+		p.told = append(p.told, FindingEvent{Finding: f, Kind: kind})
 	}
 	return p
 }

@@ -35,16 +35,17 @@ func (s *Service) Record(ctx context.Context, run Run, results []collector.Resul
 	var out []Recorded
 	err := s.store.InTx(ctx, func(tx Tx) error {
 		var err error
-		out, err = s.record(ctx, tx, run, results, use)
+		out, _, err = s.record(ctx, tx, run, results, use)
 		return err
 	})
 	return out, err
 }
 
-func (s *Service) record(ctx context.Context, tx Tx, run Run, results []collector.Result, use string) ([]Recorded, error) {
+// record also reports whether every machine that was planned has an outcome now.
+func (s *Service) record(ctx context.Context, tx Tx, run Run, results []collector.Result, use string) ([]Recorded, bool, error) {
 	revs, err := s.revisions(ctx, tx)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	tried := slices.DeleteFunc(slices.Clone(results), func(r collector.Result) bool { return r.Outcome == collector.Cancelled })
 	machines := make([]inventory.Machine, len(tried))
@@ -53,10 +54,10 @@ func (s *Service) record(ctx context.Context, tx Tx, run Run, results []collecto
 	}
 	records, err := tx.LockMachines(ctx, machines, run.StartedAt)
 	if err != nil {
-		return nil, fmt.Errorf("record machines: %w", err)
+		return nil, false, fmt.Errorf("record machines: %w", err)
 	}
 
-	b := batch{tx: tx, at: run.StartedAt, unseen: s.UnseenAfter}
+	b := batch{tx: tx, run: run.ID, at: run.StartedAt, unseen: s.UnseenAfter}
 	var late []*scanned
 	for i, r := range tried {
 		rev, why := revs.choose(records[i], use)
@@ -69,13 +70,18 @@ func (s *Service) record(ctx context.Context, tx Tx, run Run, results []collecto
 		b.add(records[i], r, rev, why)
 	}
 	if err := b.writeStates(ctx); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := b.compare(ctx); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := tx.Seen(ctx, run.ID, run.StartedAt, b.seen()); err != nil {
-		return nil, fmt.Errorf("record the outcome: %w", err)
+		return nil, false, fmt.Errorf("record the outcome: %w", err)
+	}
+	// Last, since it holds the run's row, which all batches want.
+	all, err := tx.AddResults(ctx, run, b.results(late))
+	if err != nil {
+		return nil, false, fmt.Errorf("count the outcome: %w", err)
 	}
 
 	byID := map[inventory.MachineID]Recorded{}
@@ -89,12 +95,13 @@ func (s *Service) record(ctx context.Context, tx Tx, run Run, results []collecto
 			out[i].Name = r.Machine.Name
 		}
 	}
-	return out, nil
+	return out, all, nil
 }
 
 // A batch is the machines that one transaction records.
 type batch struct {
 	tx       Tx
+	run      RunID // 0 if none was scanned
 	at       time.Time
 	unseen   time.Duration // after which a machine is missed
 	machines []*scanned
@@ -226,6 +233,20 @@ func (b *batch) seen() []SeenMachine {
 	return out
 }
 
+// results are the outcomes, those of late machines too: each is one machine of the run that is done.
+func (b *batch) results(late []*scanned) []MachineResult {
+	var out []MachineResult
+	for _, m := range slices.Concat(b.machines, late) {
+		if m.record.LastRun == b.run {
+			continue // it has one
+		}
+		out = append(out, MachineResult{
+			Machine: m.record.Row, Outcome: m.result.Outcome, Took: m.result.Duration, Maybe: m.record.LastRun > b.run,
+		})
+	}
+	return out
+}
+
 // observed reports whether anything of the machine could be read.
 func observed(s inventory.Snapshot) bool {
 	return slices.ContainsFunc(s.Observations, func(o inventory.Observation) bool {
@@ -287,9 +308,10 @@ func (b *batch) compare(ctx context.Context) error {
 	}
 
 	var put []Finding
+	var told []FindingEvent
 	for _, m := range todo {
 		p := reconcile(m.record.Row, byMachine[m.record.Row], m.changes, m.view)
-		put = append(put, p.put...)
+		put, told = append(put, p.put...), append(told, p.told...)
 		for _, r := range p.retarget {
 			if err := b.tx.RetargetFinding(ctx, r.from, r.to); err != nil {
 				return fmt.Errorf("write findings: %w", err)
@@ -298,6 +320,9 @@ func (b *batch) compare(ctx context.Context) error {
 	}
 	if err := b.tx.PutFindings(ctx, put); err != nil {
 		return fmt.Errorf("write findings: %w", err)
+	}
+	if err := b.tx.PutEvents(ctx, b.run, b.at, told); err != nil {
+		return fmt.Errorf("write what befell findings: %w", err)
 	}
 	for rev, ms := range reset {
 		if err := b.tx.SetCompared(ctx, ms, rev); err != nil {

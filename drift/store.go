@@ -12,6 +12,7 @@ import (
 // for those of Runs. Times are truncated to microseconds, UTC.
 type Store interface {
 	Runs
+	Nights
 	Reader
 	// InTx runs f in one transaction, again if it lost against another one
 	// (serialization failure, deadlock), so f must be free of other effects.
@@ -29,6 +30,24 @@ type Runs interface {
 	FinishRun(ctx context.Context, id RunID, state RunState, at time.Time) error
 	// ListRuns returns the latest runs, newest first.
 	ListRuns(ctx context.Context, limit int) ([]Run, error)
+}
+
+// Nights answers for schedules and the runs that workers scan. It only reads.
+type Nights interface {
+	// Schedules returns all, sorted by name, with their last runs.
+	Schedules(ctx context.Context) ([]Schedule, error)
+	// Run returns a run, or ErrNotFound.
+	Run(ctx context.Context, id RunID) (Run, error)
+	// RunMachines returns all machines of a run, those planned and not tried too.
+	RunMachines(ctx context.Context, id RunID) ([]RunMachine, error)
+	// Sightings returns where the machines of a run were seen, those that were recorded so far.
+	Sightings(ctx context.Context, id RunID) ([]Sighting, error)
+	// RunFindings returns the findings that the run opened or reopened, and those that it resolved.
+	RunFindings(ctx context.Context, id RunID) (opened, resolved []FindingRecord, err error)
+	// Events returns what befell the findings of a change, newest first; no machines are all.
+	Events(ctx context.Context, change ChangeID, machines []MachineRow) ([]FindingEvent, error)
+	// Notices returns those of a run.
+	Notices(ctx context.Context, run RunID) ([]Notice, error)
 }
 
 // Reader answers questions.
@@ -108,6 +127,11 @@ type Tx interface {
 	// FindingsOf returns the findings of those machines: all that are not resolved, and those
 	// resolved ones whose change (by Change.Digest) is given for the machine (so that they reopen).
 	FindingsOf(ctx context.Context, want map[MachineRow][]inventory.Digest) ([]Finding, error)
+	// AddResults counts machines of a run that are done, each once, however often it is given, and reports
+	// whether all that were planned are.
+	AddResults(ctx context.Context, run Run, results []MachineResult) (all bool, err error)
+	// PutEvents writes what befell findings, in a run or, with 0, outside of one.
+	PutEvents(ctx context.Context, run RunID, at time.Time, told []FindingEvent) error
 	// PutFindings writes findings, new or known. ChangeID is set by the store from Change.
 	PutFindings(ctx context.Context, fs []Finding) error
 	// RetargetFinding points a finding at a change that says more of the same (a
@@ -132,11 +156,58 @@ type Tx interface {
 	// SetCompared records which revision the machines were compared with, 0 for none.
 	SetCompared(ctx context.Context, ms []MachineRow, rev RevisionID) error
 
+	NightTx
+
 	// Baselines is Reader.Baselines inside the transaction.
 	Baselines(ctx context.Context) ([]Revision, error)
 	// PutRevision writes the next revision of a baseline. r.Number is the number that it is to have:
 	// 1 creates the baseline (ErrExists if it is there), n+1 follows n (ErrConflict if n is not the latest).
 	PutRevision(ctx context.Context, r Revision) (Revision, error)
+}
+
+// NightTx is what schedules and queued runs need of a transaction.
+type NightTx interface {
+	// Now is the time of the database, at the transaction's beginning: one clock for all processes.
+	Now(ctx context.Context) (time.Time, error)
+	// Enqueue puts jobs down, to be done once the transaction is committed.
+	Enqueue(ctx context.Context, jobs ...Job) error
+	// LockSchedules returns all schedules, sorted by name, without their runs, and keeps others from changing them.
+	LockSchedules(ctx context.Context) ([]Schedule, error)
+	// PutSchedule writes a schedule: a new one if its ID is 0.
+	PutSchedule(ctx context.Context, s Schedule) error
+	DeleteSchedule(ctx context.Context, id ScheduleID) error
+	// LockUnended returns the queued runs that are planned or running, by id, but for those that another transaction holds.
+	LockUnended(ctx context.Context) ([]Run, error)
+	// LockRun returns a run and keeps others from changing it, or ErrNotFound.
+	LockRun(ctx context.Context, id RunID) (Run, error)
+	// PlanRun writes a planned run. fresh is false if there is one of that schedule and due time.
+	PlanRun(ctx context.Context, r Run, schedule ScheduleID) (id RunID, fresh bool, err error)
+	// HandRun records that a planned run was given to the queue.
+	HandRun(ctx context.Context, id RunID, at, deadline time.Time) error
+	// BeginRun makes a planned run running over those machines, and returns which of them have no outcome yet. A run that
+	// is resumed stays with the machines that it had. begun is false if the run is not planned any more.
+	BeginRun(ctx context.Context, id RunID, machines []MachineRow, notes []string, at time.Time) (left []MachineRow, begun bool, err error)
+	// EndRun ends a run that has not ended, as that.
+	EndRun(ctx context.Context, id RunID, state RunState, at time.Time) error
+	// CloseRun ends a running run as finished, and writes down what it opened, resolved, and saw of each facet.
+	CloseRun(ctx context.Context, id RunID, at time.Time) error
+	// ReopenRun makes a cancelled or overdue run planned again, with the outcomes that it has.
+	ReopenRun(ctx context.Context, id RunID) error
+	// PutSightings records where machines were seen in a run.
+	PutSightings(ctx context.Context, id RunID, seen []Sighting) error
+	// PutNotices writes a notice of the run for each channel that has none, and returns those.
+	PutNotices(ctx context.Context, id RunID, channels []string, at time.Time) ([]NoticeID, error)
+	// LockNotice returns a notice and keeps others from sending it, or ErrNotFound.
+	LockNotice(ctx context.Context, id NoticeID) (Notice, error)
+	PutNotice(ctx context.Context, n Notice) error
+}
+
+// A MachineResult is how a machine ended in a run.
+type MachineResult struct {
+	Machine MachineRow
+	Outcome collector.Outcome
+	Took    time.Duration
+	Maybe   bool // it may have a result in this run already
 }
 
 // A NewState is a state to store.

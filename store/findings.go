@@ -53,6 +53,14 @@ func (r findingRow) finding(facets map[int16]inventory.Facet) drift.Finding {
 
 // Findings implements drift.Reader.
 func (s *Store) Findings(ctx context.Context, q drift.FindingQuery) ([]drift.FindingRecord, error) {
+	return s.findings(ctx, `
+		CASE WHEN $1::text[] IS NULL THEN m.gone_at IS NULL ELSE m.name = ANY($1) END AND m.same_as IS NULL
+		AND ($2::text[] IS NULL OR f.state = ANY($2))
+		AND ($3::text[] IS NULL OR fc.name = ANY($3))`, anyOf(q.Machines), anyOf(q.States), anyOf(q.Facets))
+}
+
+// findings returns those that meet a condition on findings f, changes c, their facets fc and machines m.
+func (s *Store) findings(ctx context.Context, where string, args ...any) ([]drift.FindingRecord, error) {
 	type row struct {
 		findingRow
 		Machine  string
@@ -73,11 +81,8 @@ func (s *Store) Findings(ctx context.Context, q drift.FindingQuery) ([]drift.Fin
 		LEFT JOIN machine_facets mf ON mf.machine_id = f.machine_id AND mf.facet_id = c.facet_id
 		LEFT JOIN baseline_revisions r ON r.id = ms.compared_id
 		LEFT JOIN baselines b ON b.id = r.baseline_id
-		WHERE CASE WHEN $1::text[] IS NULL THEN m.gone_at IS NULL ELSE m.name = ANY($1) END AND m.same_as IS NULL
-		  AND ($2::text[] IS NULL OR f.state = ANY($2))
-		  AND ($3::text[] IS NULL OR fc.name = ANY($3))
-		ORDER BY m.name, fc.name, c.key, c.op, f.change_id`,
-		anyOf(q.Machines), anyOf(q.States), anyOf(q.Facets))
+		WHERE `+where+`
+		ORDER BY m.name, fc.name, c.key, c.op, f.change_id`, args...)
 	found, err := collect(rows, err, pgx.RowToStructByName[row])
 	if err != nil {
 		return nil, explain("read findings", err)

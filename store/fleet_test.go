@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -64,6 +65,12 @@ func recordMachines(t testing.TB, tx drift.Tx, run drift.Run, machines []*simfle
 	}
 	must(t, tx.SetFacets(ctx, sets))
 	must(t, tx.Seen(ctx, run.ID, run.StartedAt, seen))
+	results := make([]drift.MachineResult, len(seen))
+	for i, m := range seen {
+		results[i] = drift.MachineResult{Machine: m.Machine, Outcome: m.Outcome, Took: time.Duration(700+i) * time.Millisecond}
+	}
+	_, err = tx.AddResults(ctx, run, results)
+	must(t, err)
 }
 
 // diskOf returns the bytes of the tables and indexes of the schema, by table, after VACUUM.

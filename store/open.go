@@ -30,12 +30,16 @@ type Options struct {
 	MaxConns int32
 	// ConnectTimeout bounds each attempt to connect; 0 means 10 s.
 	ConnectTimeout time.Duration
+	// Enqueue puts jobs down in a transaction. Without it there is no queue, and what needs one is an error.
+	Enqueue func(ctx context.Context, t pgx.Tx, jobs []drift.Job) error
 }
 
 // A Store is a connection pool and what this process remembers of the dictionary.
 // It may be used by many goroutines at once.
 type Store struct {
-	pool  *pgxpool.Pool
+	pool    *pgxpool.Pool
+	enqueue func(ctx context.Context, t pgx.Tx, jobs []drift.Job) error
+
 	memo  *memory
 	alive liveness
 }
@@ -68,7 +72,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, explain("connect to the database", err)
 	}
-	s := &Store{pool: pool, memo: newMemory()}
+	s := &Store{pool: pool, memo: newMemory(), enqueue: o.Enqueue}
 	s.alive.cfg = cfg.ConnConfig.Copy()
 	if err := s.check(ctx); err != nil {
 		pool.Close()
@@ -120,6 +124,9 @@ func (s *Store) SchemaVersion(ctx context.Context) (int64, error) {
 	v, err := migrations.Version(ctx, db)
 	return v, explain("read the schema's version", err)
 }
+
+// Pool returns the connections, for what else lives in the same database.
+func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
 // Close ends all connections. Runs that were not finished count as interrupted from then on.
 func (s *Store) Close() {

@@ -29,6 +29,9 @@ func (s *Store) StartRun(ctx context.Context, trigger string, planned int, at ti
 		if err := t.endDeadRuns(ctx, run.StartedAt); err != nil {
 			return fmt.Errorf("end runs whose process is gone: %w", err)
 		}
+		if err := t.ensurePartitions(ctx, run.StartedAt); err != nil {
+			return err
+		}
 		_, err := t.Exec(ctx, `INSERT INTO runs (id, planned, started_at, state, trigger) VALUES ($1, $2, $3, 'running', $4)`,
 			id, planned, run.StartedAt, trigger)
 		return err
@@ -43,7 +46,7 @@ func (s *Store) StartRun(ctx context.Context, trigger string, planned int, at ti
 // endDeadRuns marks runs as interrupted whose lock nobody holds.
 func (t *tx) endDeadRuns(ctx context.Context, at time.Time) error {
 	// Those that another process looks at right now are left to it.
-	rows, err := t.Query(ctx, `SELECT id FROM runs WHERE state = 'running' ORDER BY id FOR UPDATE SKIP LOCKED`)
+	rows, err := t.Query(ctx, `SELECT id FROM runs WHERE state = 'running' AND NOT queued ORDER BY id FOR UPDATE SKIP LOCKED`)
 	running, err := collect(rows, err, pgx.RowTo[int32])
 	if err != nil {
 		return err
@@ -89,26 +92,40 @@ func (s *Store) FinishRun(ctx context.Context, id drift.RunID, state drift.RunSt
 	return nil
 }
 
-// endRun ends a running run and counts its machines: a machine is counted by machine_seen
-// until another run tries it, so this is the moment.
+// endRun ends a run that has not ended, and counts its machines.
 func (t *tx) endRun(ctx context.Context, id int32, state drift.RunState, at time.Time) error {
-	if _, err := t.Exec(ctx, `UPDATE runs SET state = $2, finished_at = greatest(started_at, $3) WHERE id = $1`, id, state, at); err != nil {
+	var started time.Time
+	if err := t.QueryRow(ctx, `
+		UPDATE runs SET state = $2, finished_at = greatest(started_at, $3)
+		WHERE id = $1 AND state IN ('planned', 'running') RETURNING started_at`, id, state, at).Scan(&started); err != nil {
 		return err
 	}
-	_, err := t.Exec(ctx, `
-		INSERT INTO run_outcomes AS o (run_id, outcome, machines)
-		SELECT $1, coalesce(p.outcome, 'ok'), count(*)
-		FROM machine_seen s
-		LEFT JOIN machine_problems p ON p.machine_id = s.machine_id AND p.until_run IS NULL
-		WHERE s.run_id = $1
-		GROUP BY coalesce(p.outcome, 'ok')
-		ORDER BY coalesce(p.outcome, 'ok')
-		ON CONFLICT (run_id, outcome) DO UPDATE SET machines = o.machines + excluded.machines`, id)
-	return err
+	return t.countResults(ctx, id, started)
 }
 
 // ListRuns implements drift.Runs.
 func (s *Store) ListRuns(ctx context.Context, limit int) ([]drift.Run, error) {
+	return readRuns(ctx, s.pool, `SELECT * FROM runs ORDER BY id DESC LIMIT $1`, limit)
+}
+
+// Run implements drift.Nights.
+func (s *Store) Run(ctx context.Context, id drift.RunID) (drift.Run, error) {
+	return oneRun(ctx, s.pool, id)
+}
+
+func oneRun(ctx context.Context, q querier, id drift.RunID) (drift.Run, error) {
+	runs, err := readRuns(ctx, q, `SELECT * FROM runs WHERE id = $1`, int32(min(id, 1<<31-1)))
+	if err == nil && len(runs) == 0 {
+		return drift.Run{}, fmt.Errorf("run %d: %w", id, drift.ErrNotFound)
+	}
+	if err != nil {
+		return drift.Run{}, err
+	}
+	return runs[0], nil
+}
+
+// readRuns reads the runs that a query on the table selects, newest first.
+func readRuns(ctx context.Context, q querier, selected string, args ...any) ([]drift.Run, error) {
 	type row struct {
 		ID         int32
 		Trigger    string
@@ -116,26 +133,38 @@ func (s *Store) ListRuns(ctx context.Context, limit int) ([]drift.Run, error) {
 		FinishedAt *time.Time
 		State      drift.RunState
 		Planned    int
+		Queued     bool
+		Schedule   *string
+		DueAt      *time.Time
+		NotBefore  *time.Time
+		HandedAt   *time.Time
+		DeadlineAt *time.Time
+		Scope      *drift.Scope
+		Notes      []string
+		Opened     int
+		Resolved   int
+		Facets     []drift.FacetCoverage
 		Outcomes   map[collector.Outcome]int
 	}
-	// Of a run that goes on, those counted already and those that machine_seen counts for it.
-	rows, err := s.pool.Query(ctx, `
-		WITH latest AS (SELECT * FROM runs ORDER BY id DESC LIMIT $1),
+	args = append(args, outcomeNames())
+	// A run that has not ended is counted now; the others were at their end.
+	rows, err := q.Query(ctx, fmt.Sprintf(`
+		WITH latest AS (%s),
 		counted AS (
-		  SELECT o.run_id, o.outcome, o.machines FROM run_outcomes o JOIN latest l ON l.id = o.run_id
+		  SELECT o.run_id, o.outcome, o.machines::bigint FROM run_outcomes o JOIN latest l ON l.id = o.run_id
+		  WHERE l.state NOT IN ('planned', 'running')
 		  UNION ALL
-		  SELECT s.run_id, coalesce(p.outcome, 'ok'), count(*)
-		  FROM latest l
-		  JOIN machine_seen s ON s.run_id = l.id
-		  LEFT JOIN machine_problems p ON p.machine_id = s.machine_id AND p.until_run IS NULL
-		  WHERE l.state = 'running'
-		  GROUP BY s.run_id, coalesce(p.outcome, 'ok')
-		),
-		summed AS (SELECT run_id, outcome, sum(machines) AS machines FROM counted GROUP BY run_id, outcome)
-		SELECT l.id, l.trigger, l.started_at, l.finished_at, l.state, l.planned,
-		       (SELECT coalesce(jsonb_object_agg(c.outcome, c.machines), '{}') FROM summed c WHERE c.run_id = l.id) AS outcomes
+		  SELECT r.run_id, ($%d::text[])[u.code + 1], count(*)
+		  FROM latest l JOIN run_results r ON r.run_id = l.id AND r.at = l.started_at, unnest(r.outcomes) AS u (code)
+		  WHERE l.state IN ('planned', 'running')
+		  GROUP BY r.run_id, u.code
+		)
+		SELECT l.id, l.trigger, l.started_at, l.finished_at, l.state, l.planned, l.queued, s.name AS schedule, l.due_at, l.not_before,
+		       l.handed_at, l.deadline_at, l.scope, l.notes, l.opened, l.resolved, l.facets,
+		       (SELECT coalesce(jsonb_object_agg(c.outcome, c.machines), '{}') FROM counted c WHERE c.run_id = l.id) AS outcomes
 		FROM latest l
-		ORDER BY l.id DESC`, limit)
+		LEFT JOIN schedules s ON s.id = l.schedule_id
+		ORDER BY l.id DESC`, selected, len(args)), args...)
 	found, err := collect(rows, err, pgx.RowToStructByName[row])
 	if err != nil {
 		return nil, explain("list runs", err)
@@ -144,7 +173,15 @@ func (s *Store) ListRuns(ctx context.Context, limit int) ([]drift.Run, error) {
 	for i, r := range found {
 		out[i] = drift.Run{
 			ID: drift.RunID(r.ID), Trigger: r.Trigger, StartedAt: r.StartedAt, FinishedAt: orZero(r.FinishedAt),
-			State: r.State, Planned: r.Planned, Outcomes: r.Outcomes,
+			State: r.State, Planned: r.Planned, Outcomes: r.Outcomes, Queued: r.Queued,
+			DueAt: orZero(r.DueAt), NotBefore: orZero(r.NotBefore), HandedAt: orZero(r.HandedAt), Deadline: orZero(r.DeadlineAt),
+			Notes: r.Notes, Opened: r.Opened, Resolved: r.Resolved, Facets: r.Facets,
+		}
+		if r.Schedule != nil {
+			out[i].Schedule = *r.Schedule
+		}
+		if r.Scope != nil {
+			out[i].Scope = *r.Scope
 		}
 	}
 	return out, nil

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/vmdrift/vmdrift/collector"
 	"github.com/vmdrift/vmdrift/drift"
 )
@@ -33,9 +31,6 @@ func (t *tx) Seen(ctx context.Context, run drift.RunID, at time.Time, seen []dri
 		if m.Changed {
 			changed = append(changed, m)
 		}
-	}
-	if err := t.creditOthers(ctx, run, ids); err != nil {
-		return fmt.Errorf("count for another run: %w", err)
 	}
 	tag, err := t.Exec(ctx, `
 		UPDATE machine_seen s
@@ -86,27 +81,6 @@ func (t *tx) setProblems(ctx context.Context, run drift.RunID, at time.Time, cha
 		return fmt.Errorf("record problems: %w", err)
 	}
 	return nil
-}
-
-// creditOthers counts machines for the run that tried them before, if that one is still
-// going on: from here on machine_seen will not count them for it any more.
-func (t *tx) creditOthers(ctx context.Context, run drift.RunID, ids []int32) error {
-	// Held until the commit: the other run can't finish, and count, in between.
-	rows, err := t.Query(ctx, `SELECT id FROM runs WHERE state = 'running' AND id <> $1 ORDER BY id FOR SHARE`, int32(run))
-	others, err := collect(rows, err, pgx.RowTo[int32])
-	if err != nil || len(others) == 0 {
-		return err
-	}
-	_, err = t.Exec(ctx, `
-		INSERT INTO run_outcomes AS o (run_id, outcome, machines)
-		SELECT s.run_id, coalesce(p.outcome, 'ok'), count(*)
-		FROM machine_seen s
-		LEFT JOIN machine_problems p ON p.machine_id = s.machine_id AND p.until_run IS NULL
-		WHERE s.machine_id = ANY($1::integer[]) AND s.run_id = ANY($2::integer[])
-		GROUP BY s.run_id, coalesce(p.outcome, 'ok')
-		ORDER BY s.run_id, coalesce(p.outcome, 'ok')
-		ON CONFLICT (run_id, outcome) DO UPDATE SET machines = o.machines + excluded.machines`, ids, others)
-	return err
 }
 
 // SetCompared implements drift.Tx.
