@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vmdrift/vmdrift/baseline"
@@ -256,10 +257,19 @@ func observed(s inventory.Snapshot) bool {
 
 // reasonOf says in one sentence why the outcome is not OK.
 func reasonOf(r collector.Result) string {
-	if r.Err == nil {
+	if r.Err != nil {
+		return inventory.Escape(r.Err.Error())
+	}
+	if r.Outcome != collector.Partly {
 		return ""
 	}
-	return inventory.Escape(r.Err.Error())
+	var facets []string
+	for _, o := range r.Snapshot.Observations {
+		if o.Status != inventory.Complete && o.Status != inventory.Unsupported {
+			facets = append(facets, string(o.Facet)+" "+string(o.Status))
+		}
+	}
+	return strings.Join(facets, ", ")
 }
 
 // compare reconciles the findings of the machines whose state, status or baseline

@@ -98,6 +98,9 @@ func (s Scope) free(t time.Time) time.Time {
 	return t.AddDate(1, 0, 0)
 }
 
+// Closed returns for how long nothing of the scope may be scanned; 0 if it may be.
+func (s Scope) Closed(t time.Time) time.Duration { return s.free(t).Sub(t) }
+
 // Schedules returns all schedules, sorted by name.
 func (s *Service) Schedules(ctx context.Context) ([]Schedule, error) { return s.store.Schedules(ctx) }
 

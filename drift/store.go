@@ -48,6 +48,36 @@ type Nights interface {
 	Events(ctx context.Context, change ChangeID, machines []MachineRow) ([]FindingEvent, error)
 	// Notices returns those of a run.
 	Notices(ctx context.Context, run RunID) ([]Notice, error)
+	// RunStates returns where runs stand.
+	RunStates(ctx context.Context, ids []RunID) (map[RunID]RunState, error)
+	// HasResult reports whether the machine has an outcome in the run.
+	HasResult(ctx context.Context, run Run, m MachineRow) (bool, error)
+	// Workers returns those that are on the list, by name.
+	Workers(ctx context.Context) ([]Worker, error)
+}
+
+// Crew is the list of the processes that scan, and who scans what.
+type Crew interface {
+	// Beat says that a worker lives, and puts it on the list if it is not there.
+	Beat(ctx context.Context, w Worker) error
+	Workers(ctx context.Context) ([]Worker, error)
+	// Dismiss takes a worker off the list.
+	Dismiss(ctx context.Context, name string) error
+	// Lease says that this process is scanning a machine, until release is called or the process ends. ok is
+	// false if somebody is already.
+	Lease(ctx context.Context, m MachineRow) (release func(), ok bool, err error)
+}
+
+// A Worker is a process that scans.
+type Worker struct {
+	Name      string // as the queue knows it
+	Version   string
+	Zones     []string // network zones whose machines it scans; none if it only plans and tells
+	Slots     int      // machines at once, per zone
+	Draining  bool     // it finishes what it has, and takes no more
+	Beats     int64    // grows while it lives
+	StartedAt time.Time
+	SeenAt    time.Time // by the database's clock
 }
 
 // Reader answers questions.

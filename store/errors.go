@@ -3,9 +3,11 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"regexp"
+	"strings"
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -106,4 +108,20 @@ func wayOutOf(pg *pgconn.PgError) string {
 		return "the database server is not ready (" + pg.Message + "); try again in a moment"
 	}
 	return ""
+}
+
+// Temporary reports whether an error came of a server that was away, or restarting, or full, so that the same may succeed later.
+func Temporary(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code[:2] {
+		case "08", "40", "53", "55", "57", "58": // connection, rollback, resources, locks, intervention, system
+			return true
+		}
+		return false
+	}
+	var net net.Error
+	return errors.As(err, &net) || pgconn.Timeout(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist) ||
+		strings.Contains(err.Error(), "conn closed")
 }

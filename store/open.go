@@ -18,6 +18,7 @@ import (
 
 var (
 	_ drift.Store = (*Store)(nil)
+	_ drift.Crew  = (*Store)(nil)
 	_ drift.Tx    = (*tx)(nil)
 )
 
@@ -40,8 +41,9 @@ type Store struct {
 	pool    *pgxpool.Pool
 	enqueue func(ctx context.Context, t pgx.Tx, jobs []drift.Job) error
 
-	memo  *memory
-	alive liveness
+	memo   *memory
+	alive  liveness
+	leases leases
 }
 
 // Open connects to the database and checks that it is one to work with. It does
@@ -73,7 +75,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, explain("connect to the database", err)
 	}
 	s := &Store{pool: pool, memo: newMemory(), enqueue: o.Enqueue}
-	s.alive.cfg = cfg.ConnConfig.Copy()
+	s.alive.cfg, s.leases.cfg = cfg.ConnConfig.Copy(), cfg.ConnConfig.Copy()
 	if err := s.check(ctx); err != nil {
 		pool.Close()
 		return nil, err
@@ -131,5 +133,6 @@ func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 // Close ends all connections. Runs that were not finished count as interrupted from then on.
 func (s *Store) Close() {
 	s.alive.close()
+	s.leases.close()
 	s.pool.Close()
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/vmdrift/vmdrift/drift"
 	"github.com/vmdrift/vmdrift/internal/config"
 	"github.com/vmdrift/vmdrift/internal/embeddedpg"
+	"github.com/vmdrift/vmdrift/internal/worker"
 	"github.com/vmdrift/vmdrift/store"
 )
 
@@ -30,6 +31,7 @@ type app struct {
 	style  style
 	log    *slog.Logger
 
+	conns   int32          // to the database at most; 0 is the store's default
 	closers []func() error // run last to first
 }
 
@@ -96,7 +98,11 @@ func (a *app) open(ctx context.Context) (*drift.Service, *store.Store, error) {
 		a.closers = append(a.closers, server.Stop)
 		url = server.URL()
 	}
-	st, err := store.Open(ctx, url, store.Options{})
+	queue, err := worker.NewQueue()
+	if err != nil {
+		return nil, nil, err
+	}
+	st, err := store.Open(ctx, url, store.Options{Enqueue: queue.Enqueue, MaxConns: a.conns})
 	if err != nil {
 		return nil, nil, err
 	}

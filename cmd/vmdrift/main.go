@@ -102,6 +102,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.AddGroup(
 		&cobra.Group{ID: "scan", Title: "Look at machines:"},
 		&cobra.Group{ID: "know", Title: "Ask what is known:"},
+		&cobra.Group{ID: "night", Title: "Have it done every night:"},
 		&cobra.Group{ID: "setup", Title: "Set up and understand:"},
 	)
 	root.SetHelpCommandGroupID("setup")
@@ -120,7 +121,8 @@ func (a *app) rootCommand() *cobra.Command {
 	})
 	root.AddCommand(
 		a.scanCommand(), a.snapshotCommand(), a.diffCommand(), a.doctorCommand(),
-		a.driftCommand(), a.machinesCommand(), a.findCommand(), a.baselineCommand(), a.runsCommand(), a.sourcesCommand(),
+		a.driftCommand(), a.machinesCommand(), a.findCommand(), a.baselineCommand(), a.sourcesCommand(),
+		a.serveCommand(), a.workCommand(), a.scheduleCommand(), a.runCommand(), a.workersCommand(),
 		a.demoCommand(), a.probeCommand(), a.schemaCommand(), a.migrateCommand(), a.versionCommand(),
 	)
 	return root

@@ -26,7 +26,9 @@ var schemas = map[string]func() ([]byte, error){
 	"item":      reflected[[]findRow]("What find gives: an entry per item and machine."),
 	"machine":   reflected[[]machineRow]("What machines list gives."),
 	"revision":  reflected[[]revisionRow]("What baseline list, show and history give."),
-	"run":       reflected[[]runRow]("What runs gives."),
+	"run":       reflected[[]runRow]("What run list gives; run show gives one entry."),
+	"schedule":  reflected[[]scheduleRow]("What schedule list gives."),
+	"worker":    reflected[[]workerRow]("What workers gives."),
 	"snapshot":  reflected[snapshotForm]("What snapshot and machines show give."),
 }
 

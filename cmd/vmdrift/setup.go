@@ -6,10 +6,8 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,83 +26,6 @@ func (a *app) recordOne(ctx context.Context, svc *drift.Service, trigger string,
 		return err
 	}
 	return svc.FinishRun(ctx, run.ID, drift.RunFinished)
-}
-
-// A runRow is one scan of a scope.
-type runRow struct {
-	Schema   string                    `json:"schema" jsonschema:"enum=vmdrift.run/v1"`
-	Run      drift.RunID               `json:"run"`
-	Trigger  string                    `json:"trigger" jsonschema:"description=The command that asked for it: scan or capture."`
-	State    drift.RunState            `json:"state"`
-	Started  time.Time                 `json:"started"`
-	Finished *time.Time                `json:"finished,omitempty"`
-	Planned  int                       `json:"planned" jsonschema:"description=How many machines it was to scan."`
-	Outcomes map[collector.Outcome]int `json:"outcomes" jsonschema:"description=How many machines ended how."`
-}
-
-func (a *app) runsCommand() *cobra.Command {
-	var limit int
-	c := &cobra.Command{
-		Use: "runs", GroupID: "know", Short: "List the latest scans: when, how many machines, how they went", Args: args(cobra.NoArgs),
-	}
-	c.Flags().IntVar(&limit, "limit", 20, "at most that many")
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		if limit < 1 {
-			return fmt.Errorf("--limit is at least 1, not %d", limit)
-		}
-		_, st, err := a.open(c.Context())
-		if err != nil {
-			return err
-		}
-		runs, err := st.ListRuns(c.Context(), limit)
-		if err != nil {
-			return err
-		}
-		rows, cells := []runRow{}, [][]string{}
-		for _, r := range runs {
-			rows = append(rows, runRow{"vmdrift.run/v1", r.ID, r.Trigger, r.State, r.StartedAt, timeOrNil(r.FinishedAt), r.Planned, r.Outcomes})
-			cells = append(cells, []string{fmt.Sprint(r.ID), r.Trigger, string(r.State), r.StartedAt.UTC().Format(time.RFC3339), strconv.Itoa(r.Planned), outcomeText(r)})
-		}
-		return a.print(listing{rows, []string{"run", "trigger", "state", "started", "planned", "outcomes"}, cells, func(w io.Writer) {
-			if len(runs) == 0 {
-				fmt.Fprintln(w, "No run yet. Scan a machine: vmdrift scan root@web-1, or vmdrift scan --local")
-				return
-			}
-			t, flush := columns(w)
-			defer flush()
-			fmt.Fprintln(t, "RUN\tWHAT\tSTATE\tSTARTED\tTOOK\tMACHINES")
-			for _, r := range runs {
-				took := "-"
-				if !r.FinishedAt.IsZero() {
-					took = r.FinishedAt.Sub(r.StartedAt).Round(10 * time.Millisecond).String()
-				}
-				fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Trigger, r.State, when(r.StartedAt, time.Now()), took, outcomeText(r))
-			}
-		}})
-	}
-	return c
-}
-
-// outcomeText writes "3 of 4: 2 ok, 1 unreachable".
-func outcomeText(r drift.Run) string {
-	text, n := "", 0
-	for _, o := range slices.Sorted(func(yield func(collector.Outcome) bool) {
-		for o := range r.Outcomes {
-			if !yield(o) {
-				return
-			}
-		}
-	}) {
-		if n > 0 {
-			text += ", "
-		}
-		text += fmt.Sprintf("%d %s", r.Outcomes[o], o)
-		n += r.Outcomes[o]
-	}
-	if text == "" {
-		return fmt.Sprintf("0 of %d", r.Planned)
-	}
-	return fmt.Sprintf("%d of %d: %s", n, r.Planned, text)
 }
 
 func (a *app) probeCommand() *cobra.Command {

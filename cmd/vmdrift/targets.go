@@ -131,7 +131,8 @@ func (r *reach) targets(ctx context.Context, names []string) ([]collector.Target
 			return nil, err
 		}
 	}
-	dialers := map[config.Guest]*ssh.Dialer{} // by identity file and jump hosts
+	ways := newWays(r.sshOptions(), options, r.ssh.jump != "")
+	r.app.closers = append(r.app.closers, ways.Close)
 	var out []collector.Target
 	seen := map[inventory.MachineID]bool{}
 	for _, m := range machines {
@@ -139,62 +140,16 @@ func (r *reach) targets(ctx context.Context, names []string) ([]collector.Target
 			continue
 		}
 		seen[m.Machine.ID] = true
-		if why, inside := wayIn(m); !inside {
-			out = append(out, collector.Platform(m, nil, why))
-			continue
-		}
-		t := guest.Target{M: m.Machine, Runner: local.Runner{}, Options: options}
-		if m.Machine.Address != localAddress {
-			dialer, err := r.dialer(dialers, m)
-			if err != nil {
-				return nil, err
-			}
-			host, err := dialer.Host(m.Machine.Address)
-			if err != nil && m.Machine.ID.Source == targetSource {
-				return nil, err // a slip of the person at the keyboard
-			}
-			if err != nil {
-				out = append(out, collector.Platform(m, nil, &collector.Error{Outcome: collector.Unreachable, Err: err}))
-				continue
-			}
-			t.M.Address, t.Runner = host.Address(), host
-		}
-		if len(m.Observations) > 0 {
-			out = append(out, collector.Platform(m, t, nil))
-			continue
+		t, err := ways.Target(m)
+		if err != nil {
+			return nil, err
 		}
 		out = append(out, t)
 	}
-	var said []string
-	for _, dialer := range dialers {
-		said = append(said, dialer.Warnings()...)
-	}
-	for _, w := range slices.Compact(slices.Sorted(slices.Values(said))) {
+	for _, w := range ways.warnings() {
 		fmt.Fprintf(r.app.stderr, "vmdrift: %s\n", w)
 	}
 	return out, nil
-}
-
-// dialer returns the one that goes to a machine, and makes it if it is the first of its kind.
-func (r *reach) dialer(made map[config.Guest]*ssh.Dialer, m collector.Listed) (*ssh.Dialer, error) {
-	way := config.Guest{IdentityFile: m.IdentityFile, Jump: m.Jump}
-	if d := made[way]; d != nil {
-		return d, nil
-	}
-	o := r.sshOptions()
-	if way.IdentityFile != "" {
-		o.IdentityFiles = slices.Concat([]string{way.IdentityFile}, o.IdentityFiles)
-	}
-	if way.Jump != "" && r.ssh.jump == "" { // a flag goes before the file
-		o.Jump = way.Jump
-	}
-	d, err := ssh.New(o)
-	if err != nil {
-		return nil, err
-	}
-	r.app.closers = append(r.app.closers, d.Close)
-	made[way] = d
-	return d, nil
 }
 
 // joined returns the wanted machines, each once, with what all places say of it that list it.
@@ -230,13 +185,11 @@ func (r *reach) named(ctx context.Context, names []string) ([]collector.Listed, 
 	if r.local && len(names) == 0 {
 		return out, nil
 	}
-	known := map[string]collector.Listed{}
-	var all []collector.Listed
+	var own []collector.Listed
 	for _, m := range r.app.config.Machines {
-		l := listedAt(m)
-		known[m.Name] = l
-		all = append(all, l)
+		own = append(own, listedAt(m))
 	}
+	all, known := onceByName(own)
 	sources, err := r.sourcesFor(ctx, names, known)
 	if err != nil {
 		return nil, err
@@ -245,17 +198,7 @@ func (r *reach) named(ctx context.Context, names []string) ([]collector.Listed, 
 		listed, answered, problems := listAll(ctx, sources)
 		r.problems, r.answered = append(r.problems, problems...), answered
 		r.listed = append(r.listed, listed...)
-		for _, l := range listed {
-			// A name that two inventories have is one machine, and the first says where it is. A
-			// platform's names prove nothing: its machines are what its ids say.
-			_, twice := known[l.Machine.Name]
-			if !twice {
-				known[l.Machine.Name] = l
-			}
-			if !twice || l.Kind != collector.Host {
-				all = append(all, l)
-			}
-		}
+		all, known = onceByName(slices.Concat(own, listed))
 	}
 	if len(names) == 0 {
 		return all, nil
@@ -273,6 +216,23 @@ func (r *reach) named(ctx context.Context, names []string) ([]collector.Listed, 
 		out = append(out, l)
 	}
 	return out, nil
+}
+
+// onceByName leaves out the lines of inventories that repeat a name: that is one machine, and the first says where it
+// is. A platform's names prove nothing: its machines are what its ids say.
+func onceByName(listed []collector.Listed) ([]collector.Listed, map[string]collector.Listed) {
+	known := make(map[string]collector.Listed, len(listed))
+	var all []collector.Listed
+	for _, l := range listed {
+		_, twice := known[l.Machine.Name]
+		if !twice {
+			known[l.Machine.Name] = l
+		}
+		if !twice || l.Kind != collector.Host {
+			all = append(all, l)
+		}
+	}
+	return all, known
 }
 
 // sourcesFor returns the sources to ask for the machines of those names: all, unless each stands in the

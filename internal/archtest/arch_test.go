@@ -30,8 +30,10 @@ var may = map[string][]string{
 	"drift":               {"inventory", "baseline", "collector", "internal/cron"},
 	"migrations":          {},
 	"store":               {"drift", "collector", "baseline", "inventory", "migrations"},
-	"internal/config":     {},
+	"internal/config":     {"internal/cron"},
 	"internal/cron":       {},
+	"internal/notify":     {"inventory", "baseline", "collector", "drift"},
+	"internal/worker":     {"inventory", "collector", "drift"},
 	"internal/embeddedpg": {},
 	"internal/simvm":      {"inventory", "collector", "collector/guest"},
 	"internal/simcenter":  {},
@@ -42,7 +44,7 @@ var may = map[string][]string{
 	"cmd/vmdrift": {
 		"inventory", "baseline", "collector", "collector/guest", "collector/ssh", "collector/local", "collector/hosts",
 		"collector/aws", "collector/vsphere",
-		"drift", "store", "internal/config", "internal/embeddedpg", "internal/simcenter", "internal/simvm",
+		"drift", "store", "internal/config", "internal/notify", "internal/worker", "internal/embeddedpg", "internal/simcenter", "internal/simvm",
 	},
 }
 

@@ -20,6 +20,8 @@ import (
 	"go.yaml.in/yaml/v4"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/vmdrift/vmdrift/internal/cron"
 )
 
 // A File is the content of vmdrift.yaml. docs/configuration.md describes it.
@@ -34,7 +36,50 @@ type File struct {
 	Scan     Scan      `yaml:"scan" json:"scan,omitempty" jsonschema:"description=Bounds of a scan."`
 	Machines []Machine `yaml:"machines" json:"machines,omitempty" jsonschema:"description=The machines to scan."`
 	Sources  []Source  `yaml:"sources" json:"sources,omitempty" jsonschema:"description=Where more machines are listed."`
+
+	Schedules []Schedule `yaml:"schedules" json:"schedules,omitempty" jsonschema:"description=When which machines are scanned; by vmdrift serve."`
+	Notify    []Channel  `yaml:"notify" json:"notify,omitempty" jsonschema:"description=Who is told what a scheduled run found."`
 }
+
+// A Schedule is one entry of schedules.
+type Schedule struct {
+	Name        string   `yaml:"name" json:"name" jsonschema:"description=Its name: its identity."`
+	Cron        string   `yaml:"cron" json:"cron" jsonschema:"description=Minute; hour; day of the month; month; day of the week. 0 2 * * * is every night at two."`
+	TimeZone    string   `yaml:"time_zone" json:"time_zone,omitempty" jsonschema:"description=Of cron and blackouts; such as Europe/Berlin; UTC if left out."`
+	Where       string   `yaml:"where" json:"where,omitempty" jsonschema:"description=A label selector; all machines if left out."`
+	Sources     []string `yaml:"sources" json:"sources,omitempty" jsonschema:"description=Only machines that these sources list (config for those of this file); all if left out."`
+	Concurrency int      `yaml:"concurrency" json:"concurrency,omitempty" jsonschema:"description=Machines in flight at once in one worker; as many as it has slots if left out.,minimum=1"`
+	Deadline    Duration `yaml:"deadline" json:"deadline,omitempty" jsonschema:"type=string,description=After which what is left is given up; 12h if left out."`
+	Jitter      Duration `yaml:"jitter" json:"jitter,omitempty" jsonschema:"type=string,description=A run begins up to that much later."`
+	Blackouts   []string `yaml:"blackouts" json:"blackouts,omitempty" jsonschema:"description=When nothing is scanned: 22:00-06:00 or mon;fri 08:00-18:00 (with a comma) or 2026-12-24/2027-01-02."`
+	MinCoverage float64  `yaml:"min_coverage" json:"min_coverage,omitempty" jsonschema:"description=The share of machines below which a run raises the alarm; 0.9 if left out.,minimum=0,maximum=1"`
+}
+
+// A Channel is one entry of notify. Which of the fields count depends on the type.
+type Channel struct {
+	Name string `yaml:"name" json:"name" jsonschema:"description=Its name."`
+	Type string `yaml:"type" json:"type" jsonschema:"enum=webhook,enum=slack,enum=teams,enum=alertmanager,enum=email,description=webhook: JSON to any URL. slack and teams: an incoming webhook. alertmanager: its API. email: by SMTP."`
+	When string `yaml:"when" json:"when,omitempty" jsonschema:"enum=news,enum=alarm,enum=always,description=news: if something is new or a run saw too little (left out: this). alarm: only if a run saw too little. always: after every run."`
+	// MinSeverity is the least of the drift that is told.
+	MinSeverity string   `yaml:"min_severity" json:"min_severity,omitempty" jsonschema:"enum=info,enum=low,enum=medium,enum=high,enum=critical,description=Drift below it is counted and not told; info if left out."`
+	Schedules   []string `yaml:"schedules" json:"schedules,omitempty" jsonschema:"description=Only runs of these schedules; all if left out."`
+
+	URL     string `yaml:"url" json:"url,omitempty" jsonschema:"description=Where to; or env:NAME; file:PATH or command:COMMAND to take it from."`
+	Secret  string `yaml:"secret" json:"secret,omitempty" jsonschema:"description=webhook: env:NAME; file:PATH or command:COMMAND of the secret that signs it."`
+	Token   string `yaml:"token" json:"token,omitempty" jsonschema:"description=webhook and alertmanager: env:NAME; file:PATH or command:COMMAND of a bearer token."`
+	CAFile  string `yaml:"ca_file" json:"ca_file,omitempty" jsonschema:"description=The authority of the receiver's certificate."`
+	BaseURL string `yaml:"link" json:"link,omitempty" jsonschema:"description=Where people find vmdrift's dashboard; links in notices begin with it."`
+
+	Server   string   `yaml:"server" json:"server,omitempty" jsonschema:"description=email: host:port of the SMTP server."`
+	TLS      string   `yaml:"tls" json:"tls,omitempty" jsonschema:"enum=starttls,enum=tls,enum=none,description=email: starttls if left out; none only to loopback."`
+	User     string   `yaml:"user" json:"user,omitempty" jsonschema:"description=email: login name, if one is needed."`
+	Password string   `yaml:"password" json:"password,omitempty" jsonschema:"description=email: env:NAME; file:PATH or command:COMMAND."`
+	From     string   `yaml:"from" json:"from,omitempty" jsonschema:"description=email: the sender's address."`
+	To       []string `yaml:"to" json:"to,omitempty" jsonschema:"description=email: the receivers' addresses."`
+}
+
+// ChannelTypes are the types of channels that there are.
+func ChannelTypes() []string { return []string{"alertmanager", "email", "slack", "teams", "webhook"} }
 
 // SSH says how machines are reached.
 type SSH struct {
@@ -249,7 +294,83 @@ func (f *File) validate(name string, root *yaml.Node) error {
 		}
 	}
 	f.validateSources(root, bad)
+	f.validateSchedules(root, bad)
+	f.validateChannels(root, bad)
 	return errors.Join(errs...)
+}
+
+func (f *File) validateSchedules(root *yaml.Node, bad func(at *yaml.Node, format string, args ...any)) {
+	seen := map[string]bool{}
+	for i, s := range f.Schedules {
+		at := entry(root, "schedules", i)
+		switch {
+		case CheckName(s.Name) != nil:
+			bad(at, "schedule: %v", CheckName(s.Name))
+		case seen[s.Name]:
+			bad(at, "schedule %s is there twice", s.Name)
+		case s.Cron == "":
+			bad(at, "schedule %s: it needs a cron expression, such as cron: \"0 2 * * *\"", s.Name)
+		}
+		seen[s.Name] = true
+		if _, err := cron.Parse(s.Cron, s.TimeZone); err != nil && s.Cron != "" {
+			bad(at, "schedule %s: %v", s.Name, err)
+		} else if _, err := cron.ParseBlackouts(s.Blackouts, s.TimeZone); err != nil {
+			bad(at, "schedule %s: %v", s.Name, err)
+		}
+		if _, err := labels.Parse(s.Where); err != nil {
+			bad(at, "schedule %s: where: %v", s.Name, err)
+		}
+		if s.Concurrency < 0 || s.MinCoverage < 0 || s.MinCoverage > 1 {
+			bad(at, "schedule %s: concurrency is at least 1, and min_coverage a share from 0 to 1", s.Name)
+		}
+		for _, source := range s.Sources {
+			if source != "config" && !slices.ContainsFunc(f.Sources, func(o Source) bool { return o.Name == source }) {
+				bad(at, "schedule %s: there is no source %q in this file", s.Name, source)
+			}
+		}
+	}
+}
+
+func (f *File) validateChannels(root *yaml.Node, bad func(at *yaml.Node, format string, args ...any)) {
+	seen := map[string]bool{}
+	for i, c := range f.Notify {
+		at := entry(root, "notify", i)
+		switch {
+		case CheckName(c.Name) != nil:
+			bad(at, "notify: %v", CheckName(c.Name))
+		case seen[c.Name]:
+			bad(at, "notify: %s is there twice", c.Name)
+		case !slices.Contains(ChannelTypes(), c.Type):
+			bad(at, "notify: %s: type is one of %s, not %q", c.Name, strings.Join(ChannelTypes(), ", "), c.Type)
+		case c.Type == "email" && (c.Server == "" || c.From == "" || len(c.To) == 0):
+			bad(at, "notify: %s: email needs server, from and to", c.Name)
+		case c.Type != "email" && c.URL == "":
+			bad(at, "notify: %s: it needs a url", c.Name)
+		}
+		seen[c.Name] = true
+		if c.When != "" && c.When != "news" && c.When != "alarm" && c.When != "always" {
+			bad(at, "notify: %s: when is news, alarm or always, not %q", c.Name, c.When)
+		}
+		if c.TLS != "" && c.TLS != "starttls" && c.TLS != "tls" && c.TLS != "none" {
+			bad(at, "notify: %s: tls is starttls, tls or none, not %q", c.Name, c.TLS)
+		}
+		if s := c.MinSeverity; s != "" && !slices.Contains([]string{"info", "low", "medium", "high", "critical"}, s) {
+			bad(at, "notify: %s: min_severity is info, low, medium, high or critical, not %q", c.Name, s)
+		}
+		for key, secret := range map[string]string{"secret": c.Secret, "token": c.Token, "password": c.Password} {
+			if secret != "" && !isReference(secret) {
+				bad(at, "notify: %s: a %s does not stand in this file; write env:NAME, file:PATH or command:COMMAND", c.Name, key)
+			}
+		}
+	}
+}
+
+// entry is the i-th entry of a list at the top of the file, or nil.
+func entry(root *yaml.Node, key string, i int) *yaml.Node {
+	if list := find(root, key); list != nil && i < len(list.Content) {
+		return list.Content[i]
+	}
+	return nil
 }
 
 func (f *File) validateSources(root *yaml.Node, bad func(at *yaml.Node, format string, args ...any)) {
@@ -423,6 +544,7 @@ func nearest(word string) string {
 		"vmdrift", "database", "data", "ssh", "scan", "machines", "config", "identity_files", "user", "port", "jump", "known_hosts",
 		"accept_new", "password_file", "password_command", "concurrency", "timeout", "sudo", "unseen_after", "directory", "name", "address", "labels",
 		"sources", "type", "path", "where", "login", "url", "password", "ca_file", "thumbprint", "templates", "acceptance", "old_snapshot", "profile", "regions",
+		"schedules", "notify", "cron", "time_zone", "deadline", "jitter", "blackouts", "min_coverage", "when", "min_severity", "secret", "token", "link", "server", "tls", "to",
 		"roles", "ecs", "user_data", "termination_protection", "arn", "external_id", "from", "suffix", "label", "nic", "network", "prefer", "guests", "identity_file",
 	}
 	best, at := 3, ""

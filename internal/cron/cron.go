@@ -78,7 +78,7 @@ func (s Schedule) nextElapsed(t time.Time) time.Time {
 		}
 		// Beyond the change the clock shows something else. One nanosecond before it, so that
 		// the moment itself may be due.
-		if _, after := end.In(s.zone).Zone(); s.wall.Next(end.UTC().Add(time.Duration(after)*time.Second-time.Nanosecond)).Equal(end.UTC().Add(time.Duration(after) * time.Second)) {
+		if _, after := end.In(s.zone).Zone(); s.wall.Next(end.UTC().Add(time.Duration(after)*time.Second - time.Nanosecond)).Equal(end.UTC().Add(time.Duration(after) * time.Second)) {
 			return end
 		}
 		t = end

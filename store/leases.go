@@ -1,0 +1,107 @@
+package store
+
+import (
+	"context"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/vmdrift/vmdrift/drift"
+)
+
+// leaseLocks is the class of the advisory locks that say that somebody is scanning a machine: "vmdm" in ASCII.
+const leaseLocks int32 = 0x766d646d
+
+// leases holds a lock per machine that this process is scanning, in a session of its own, which
+// ends with the process, however that ends. Nothing is written for it.
+//
+// Should only the session break, its locks are taken again with the next one. What another process began meanwhile is
+// scanned twice; it is recorded once all the same.
+type leases struct {
+	cfg *pgx.ConnConfig
+
+	mu   sync.Mutex
+	conn *pgx.Conn
+	held map[int32]bool
+}
+
+// Lease says that this process is scanning a machine, until release is called. ok is false if somebody is already.
+func (s *Store) Lease(ctx context.Context, m drift.MachineRow) (release func(), ok bool, err error) {
+	id := int32(m)
+	ok, err = s.leases.take(ctx, id)
+	if err != nil || !ok {
+		return func() {}, false, explain("lease a machine", err)
+	}
+	return func() { s.leases.letGo(context.WithoutCancel(ctx), id) }, true, nil
+}
+
+func (l *leases) take(ctx context.Context, id int32) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held[id] { // a session gets its own locks again
+		return false, nil
+	}
+	if l.held == nil {
+		l.held = map[int32]bool{}
+	}
+	for fresh := false; ; fresh = true {
+		if l.conn == nil || l.conn.IsClosed() {
+			if err := l.connect(ctx); err != nil {
+				return false, err
+			}
+			fresh = true
+		}
+		ok, err := l.try(ctx, id)
+		if err == nil && ok {
+			l.held[id] = true
+		}
+		if err == nil || fresh || ctx.Err() != nil {
+			return ok, err
+		}
+		l.conn.Close(context.WithoutCancel(ctx))
+		l.conn = nil
+	}
+}
+
+func (l *leases) connect(ctx context.Context) (err error) {
+	if l.conn, err = pgx.ConnectConfig(ctx, l.cfg); err != nil {
+		l.conn = nil
+		return err
+	}
+	for id := range l.held {
+		if _, err := l.try(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *leases) try(ctx context.Context, id int32) (ok bool, err error) {
+	err = l.conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1, $2)`, leaseLocks, id).Scan(&ok)
+	return ok, err
+}
+
+func (l *leases) letGo(ctx context.Context, id int32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.held[id] {
+		return
+	}
+	delete(l.held, id)
+	if l.conn == nil || l.conn.IsClosed() {
+		return
+	}
+	if _, err := l.conn.Exec(ctx, `SELECT pg_advisory_unlock($1, $2)`, leaseLocks, id); err != nil {
+		l.conn.Close(ctx) // and with it all of them; those still held are taken again
+		l.conn = nil
+	}
+}
+
+func (l *leases) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn != nil {
+		l.conn.Close(context.Background())
+	}
+	l.conn, l.held = nil, nil
+}
