@@ -95,14 +95,14 @@ func (s *Service) Send(ctx context.Context, id NoticeID, send func(context.Conte
 		if n, err = tx.LockNotice(ctx, id); err != nil || n.Done() {
 			return err
 		}
-		if wait = n.ClaimedUntil.Sub(now); wait > 0 {
+		if wait = max(n.ClaimedUntil.Sub(now), 0); wait > 0 {
 			return nil
 		}
 		n.Tries, n.ClaimedUntil = n.Tries+1, now.Add(sendPatience)
 		return tx.PutNotice(ctx, n)
 	})
 	if err != nil || n.Done() || wait > 0 {
-		return max(wait, 0), err
+		return wait, err
 	}
 	report, err := s.Report(ctx, n.Run)
 	if err != nil {

@@ -75,7 +75,7 @@ func (s *scanWorker) Work(ctx context.Context, job *river.Job[scanArgs]) error {
 	if r.Outcome == collector.Cancelled {
 		return stopped(ctx, run.ctx.Err())
 	}
-	if wait, ok := drift.Again(r.Outcome, job.Attempt); ok && time.Now().Add(wait).Before(run.Deadline) {
+	if wait, ok := w.o.Again(r.Outcome, job.Attempt); ok && time.Now().Add(wait).Before(run.Deadline) {
 		w.waits.Store(job.ID, wait)
 		return fmt.Errorf("%s: %s", r.Outcome, inventory.Escape(r.Err.Error()))
 	}

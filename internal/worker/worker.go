@@ -46,6 +46,9 @@ type Options struct {
 	// Reach returns how machines are reached, for one run: the configuration may be another in the next.
 	Reach func(ctx context.Context) (Reach, error)
 
+	// Again says whether and when a machine is tried again; drift.Again if nil.
+	Again func(o collector.Outcome, attempt int) (time.Duration, bool)
+
 	// Central says that this process lists sources and sends notices; the next three are for it.
 	Central  bool
 	List     func(ctx context.Context, s drift.Scope) (drift.Listing, error)
@@ -74,11 +77,11 @@ type Worker struct {
 	rec    *recorder
 	waits  sync.Map // job id → how long to wait for the next try
 
-	cancel   context.CancelFunc
-	loops    sync.WaitGroup
-	draining sync.Once
-	drained  bool
-	mu       sync.Mutex
+	cancel context.CancelFunc
+	loops  sync.WaitGroup
+
+	mu      sync.Mutex
+	drained bool
 }
 
 // New returns a worker that has not begun yet.
@@ -87,6 +90,9 @@ func New(o Options) (*Worker, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	o.TickEvery, o.BeatEvery, o.DeadAfter = or(o.TickEvery, 5*time.Second), or(o.BeatEvery, 10*time.Second), or(o.DeadAfter, 45*time.Second)
+	if o.Again == nil {
+		o.Again = drift.Again
+	}
 	host := o.Name
 	if host == "" {
 		host, _ = os.Hostname()
