@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/vmdrift/vmdrift/baseline"
 	"github.com/vmdrift/vmdrift/collector"
 	"github.com/vmdrift/vmdrift/inventory"
 )
@@ -54,6 +55,17 @@ type Nights interface {
 	HasResult(ctx context.Context, run Run, m MachineRow) (bool, error)
 	// Workers returns those that are on the list, by name.
 	Workers(ctx context.Context) ([]Worker, error)
+	// Totals adds up what stands open now.
+	Totals(ctx context.Context) (Totals, error)
+}
+
+// Totals is how things stand.
+type Totals struct {
+	Findings map[baseline.Severity]int // open or acknowledged
+	Drifts   map[baseline.Severity]int // the same, each change once
+	Machines map[collector.Outcome]int // by the outcome of the last try; the empty outcome: never tried
+	// NoticesWaiting are still to be sent, NoticesGivenUp could not be.
+	NoticesWaiting, NoticesGivenUp int
 }
 
 // Crew is the list of the processes that scan, and who scans what.

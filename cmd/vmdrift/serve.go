@@ -18,6 +18,7 @@ import (
 	"github.com/vmdrift/vmdrift/collector"
 	"github.com/vmdrift/vmdrift/drift"
 	"github.com/vmdrift/vmdrift/internal/config"
+	"github.com/vmdrift/vmdrift/internal/metrics"
 	"github.com/vmdrift/vmdrift/internal/worker"
 	"github.com/vmdrift/vmdrift/inventory"
 	"github.com/vmdrift/vmdrift/store"
@@ -141,15 +142,18 @@ func (s *service) run(ctx context.Context, central bool) error {
 		return err
 	}
 	_ = reach.Close()
+	m := metrics.New(metrics.Options{Nights: st, Version: programVersion(), Log: a.log, Depth: func(ctx context.Context) (map[string]int, map[string]int, error) {
+		return worker.Depth(ctx, st.Pool())
+	}})
 	w, err := worker.New(worker.Options{
 		Service: svc, Crew: st, Nights: st, Pool: st.Pool(), Temporary: store.Temporary, Log: a.log, Version: programVersion(),
-		Zones: s.zones, Slots: s.slots, Timeout: timeout, Reach: now.reach,
+		Zones: s.zones, Slots: s.slots, Timeout: timeout, Reach: now.reach, Observe: m.Observe,
 		Central: central, List: now.list(svc), Channels: now.channels, Send: now.send,
 	})
 	if err != nil {
 		return err
 	}
-	web, err := s.serveHTTP(ctx, st)
+	web, err := s.serveHTTP(ctx, st, m.Handler())
 	if err != nil {
 		return err
 	}
@@ -182,7 +186,7 @@ func (s *service) logger() *slog.Logger {
 }
 
 // serveHTTP listens, if it is to, and returns what ends that.
-func (s *service) serveHTTP(ctx context.Context, st *store.Store) (func(), error) {
+func (s *service) serveHTTP(ctx context.Context, st *store.Store, metrics http.Handler) (func(), error) {
 	if s.listen == "" {
 		return func() {}, nil
 	}
@@ -191,6 +195,7 @@ func (s *service) serveHTTP(ctx context.Context, st *store.Store) (func(), error
 		return nil, fmt.Errorf("--listen: %w; is another vmdrift serve running? Name another address", err)
 	}
 	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		own, cancel := context.WithTimeout(r.Context(), 3*time.Second)

@@ -32,6 +32,7 @@ var may = map[string][]string{
 	"store":               {"drift", "collector", "baseline", "inventory", "migrations"},
 	"internal/config":     {"internal/cron"},
 	"internal/cron":       {},
+	"internal/metrics":    {"baseline", "collector", "drift"},
 	"internal/notify":     {"inventory", "baseline", "collector", "drift"},
 	"internal/worker":     {"inventory", "collector", "drift"},
 	"internal/embeddedpg": {},
@@ -44,7 +45,7 @@ var may = map[string][]string{
 	"cmd/vmdrift": {
 		"inventory", "baseline", "collector", "collector/guest", "collector/ssh", "collector/local", "collector/hosts",
 		"collector/aws", "collector/vsphere",
-		"drift", "store", "internal/config", "internal/notify", "internal/worker", "internal/embeddedpg", "internal/simcenter", "internal/simvm",
+		"drift", "store", "internal/config", "internal/metrics", "internal/notify", "internal/worker", "internal/embeddedpg", "internal/simcenter", "internal/simvm",
 	},
 }
 
