@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/vmdrift/vmdrift/drift"
@@ -32,6 +33,8 @@ type app struct {
 	log    *slog.Logger
 
 	conns   int32          // to the database at most; 0 is the store's default
+	private string         // folder of the private cluster, if there is one
+	mu      sync.Mutex     // closers
 	closers []func() error // run last to first
 }
 
@@ -71,6 +74,8 @@ func (a *app) configure() error {
 }
 
 func (a *app) close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	var errs []error
 	for _, c := range slices.Backward(a.closers) {
 		errs = append(errs, c())
@@ -91,7 +96,8 @@ func (a *app) open(ctx context.Context) (*drift.Service, *store.Store, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		server, err := embeddedpg.Start(ctx, filepath.Join(dir, "postgres"), a.log)
+		a.private = filepath.Join(dir, "postgres")
+		server, err := embeddedpg.Start(ctx, a.private, a.log)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/vmdrift/vmdrift/collector"
 	"github.com/vmdrift/vmdrift/drift"
 	"github.com/vmdrift/vmdrift/internal/config"
+	"github.com/vmdrift/vmdrift/internal/embeddedpg"
 	"github.com/vmdrift/vmdrift/internal/metrics"
 	"github.com/vmdrift/vmdrift/internal/worker"
 	"github.com/vmdrift/vmdrift/inventory"
@@ -32,6 +33,8 @@ type service struct {
 	zones     []string
 	slots     int
 	grace     time.Duration
+	beat      time.Duration
+	deadAfter time.Duration
 }
 
 func (a *app) addService(c *cobra.Command, listen string) *service {
@@ -42,6 +45,10 @@ func (a *app) addService(c *cobra.Command, listen string) *service {
 	f.StringSliceVar(&s.zones, "zone", []string{drift.DefaultZone}, "network `zones` whose machines are scanned here: the label zone says in which a machine is")
 	f.IntVar(&s.slots, "slots", defaultConcurrency, "machines scanned at once, per zone")
 	f.DurationVar(&s.grace, "grace", defaultTimeout, "how long what is under way may take to end after SIGTERM")
+	f.DurationVar(&s.beat, "beat", 10*time.Second, "how often to say that this worker lives")
+	f.DurationVar(&s.deadAfter, "dead-after", 45*time.Second, "when a worker that says nothing counts as dead")
+	_ = f.MarkHidden("beat") // for tests; what they are by default suits everybody
+	_ = f.MarkHidden("dead-after")
 	_ = c.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	return s
 }
@@ -103,6 +110,8 @@ func (s *service) check() error {
 	switch {
 	case s.slots < 1 || s.slots > 10000:
 		return fmt.Errorf("--slots is from 1 to 10000, not %d", s.slots)
+	case s.beat <= 0 || s.deadAfter <= s.beat:
+		return fmt.Errorf("--dead-after (%s) is longer than --beat (%s)", s.deadAfter, s.beat)
 	case s.grace < 0:
 		return fmt.Errorf("--grace is no time that lies behind: %s", s.grace)
 	case s.logFormat != "text" && s.logFormat != "json":
@@ -148,6 +157,7 @@ func (s *service) run(ctx context.Context, central bool) error {
 	w, err := worker.New(worker.Options{
 		Service: svc, Crew: st, Nights: st, Pool: st.Pool(), Temporary: store.Temporary, Log: a.log, Version: programVersion(),
 		Zones: s.zones, Slots: s.slots, Timeout: timeout, Reach: now.reach, Observe: m.Observe,
+		BeatEvery: s.beat, DeadAfter: s.deadAfter,
 		Central: central, List: now.list(svc), Channels: now.channels, Send: now.send,
 	})
 	if err != nil {
@@ -165,13 +175,43 @@ func (s *service) run(ctx context.Context, central bool) error {
 	if central {
 		go now.watch(ctx, svc)
 	}
+	if a.private != "" {
+		go a.keepUp(ctx, st)
+	}
 	<-ctx.Done()
-	a.log.Info("stopping: no more work is taken, and what is under way may end", "grace", s.grace)
+	a.log.Info("stopping: no more work is taken, and what is under way may end", "grace", s.grace.String())
 	if err := w.Stop(s.grace); err != nil {
 		return err
 	}
 	a.log.Info("vmdrift is down")
 	return nil
+}
+
+// keepUp starts the private cluster's server again when it has died, until ctx ends.
+func (a *app) keepUp(ctx context.Context, st *store.Store) {
+	for t := time.NewTicker(5 * time.Second); ; {
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+		}
+		own, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := st.Pool().Ping(own)
+		cancel()
+		if err == nil || ctx.Err() != nil || !store.Temporary(err) {
+			continue
+		}
+		a.log.Warn("the private database does not answer; starting it", "error", err)
+		server, err := embeddedpg.Start(ctx, a.private, a.log)
+		if err != nil {
+			a.log.Error("the private database does not start", "error", err)
+			continue
+		}
+		a.mu.Lock()
+		a.closers = slices.Insert(a.closers, 0, server.Stop) // after everything that uses it
+		a.mu.Unlock()
+	}
 }
 
 func (s *service) logger() *slog.Logger {
@@ -265,9 +305,8 @@ func modified(path string) time.Time {
 
 // with returns an app of its own with the configuration as it is now.
 func (c *current) with() *app {
-	own := *c.app
-	own.config, own.closers = c.file(), nil
-	return &own
+	a := c.app
+	return &app{stdin: a.stdin, stdout: a.stdout, stderr: a.stderr, flags: a.flags, config: c.file(), style: a.style, log: a.log}
 }
 
 // watch takes over changes of the configuration until ctx ends.

@@ -89,7 +89,7 @@ func New(o Options) (*Worker, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	o.TickEvery, o.BeatEvery, o.DeadAfter = or(o.TickEvery, 5*time.Second), or(o.BeatEvery, 10*time.Second), or(o.DeadAfter, 45*time.Second)
+	o.TickEvery, o.BeatEvery, o.DeadAfter = or(o.TickEvery, 2*time.Second), or(o.BeatEvery, 10*time.Second), or(o.DeadAfter, 45*time.Second)
 	if o.Again == nil {
 		o.Again = drift.Again
 	}
