@@ -163,6 +163,12 @@ func (n *night) check(id drift.RunID) {
 	if run.State != drift.RunFinished || run.Outcomes[collector.OK] != nightMachines || run.Recorded() != nightMachines || run.Opened != nightMachines {
 		n.t.Errorf("the run is %s: %v of %d, %d findings opened", run.State, run.Outcomes, run.Planned, run.Opened)
 	}
+	ms, err := n.svc.RunMachines(ctx, id)
+	for _, m := range ms {
+		if m.Outcome != collector.OK {
+			n.t.Errorf("%s: %s: %s, %v", m.Name, m.Outcome, m.Reason, err)
+		}
+	}
 	var results, twice int
 	if err := n.st.Pool().QueryRow(ctx, `
 		SELECT count(*), count(*) - count(DISTINCT u.m) FROM run_results r, unnest(r.machines) AS u (m) WHERE r.run_id = $1`, int32(id)).Scan(&results, &twice); err != nil {
@@ -288,9 +294,10 @@ func TestARunOutlivesWhatBefallsItsProcesses(t *testing.T) {
 			}
 			time.Sleep(2 * time.Second)
 			for _, h := range n.fleet.Hosts() {
-				if err := h.Connect(); err != nil {
-					t.Fatal(err)
-				}
+				n.again("bring a machine back", func(context.Context) (bool, error) { // its port may be in use for a moment
+					err := h.Connect()
+					return err == nil, err
+				})
 			}
 			n.check(id)
 		},

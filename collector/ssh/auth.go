@@ -31,6 +31,7 @@ type auth struct {
 	skipped []string // keys that could not be offered, and why
 	tried   []string
 	accepts []string // methods that the server takes, from its last answer
+	answers int      // of the server, so far
 	sent    bool     // the password was sent; a second try could lock the account
 }
 
@@ -125,6 +126,7 @@ var errNoMethods = errors.New("no method is left")
 // next is asked by x/crypto after each answer of the server.
 func (a *auth) next(c *gossh.ClientAuthContext) (gossh.AuthMethod, error) {
 	a.accepts = c.AllowedMethods
+	a.answers++
 	for _, method := range a.h.methods {
 		if !slices.Contains(c.AllowedMethods, method) {
 			continue
@@ -173,6 +175,10 @@ func (a *auth) answer(_, _ string, questions []string, echos []bool) ([]string, 
 
 // failed is the error of an authentication that did not succeed.
 func (a *auth) failed(err error) error {
+	// The first answer is that something is to be offered. Who ends the connection before a second one has refused nothing.
+	if a.answers < 2 && gone(err) {
+		return &collector.Error{Outcome: collector.Unreachable, Err: fmt.Errorf("logging in as %s: %s", a.h.user, lostText(err))}
+	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "not let in as %s: ", a.h.user)
 	if len(a.tried) == 0 {
