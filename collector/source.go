@@ -39,19 +39,20 @@ type Problem struct {
 type Listed struct {
 	// Machine has the identity in the source, the name and the labels there. Its Address is where
 	// to reach the guest, [user@]host[:port] or an ssh_config alias; empty if the source knows none.
-	Machine inventory.Machine
-	Kind    Kind
-	Power   Power
+	Machine inventory.Machine `json:"machine"`
+	Kind    Kind              `json:"kind"`
+	Power   Power             `json:"power,omitempty"`
 	// Addresses are all that the platform knows of the guest, network card by network card.
-	Addresses []Address
+	Addresses []Address `json:"addresses,omitempty"`
 	// IdentityFile and Jump are how to get there where that is another way than for all; the
 	// configuration says so, no source does.
-	IdentityFile, Jump string
+	IdentityFile string `json:"identity_file,omitempty"`
+	Jump         string `json:"jump,omitempty"`
 	// Evidence tells which machines of other sources, and which guests, are the same one.
-	Evidence []Evidence
+	Evidence []Evidence `json:"evidence,omitempty"`
 	// Observations are the platform's facets, sorted by facet, as they were at that time.
-	Observations []inventory.Observation
-	At           time.Time
+	Observations []inventory.Observation `json:"observations,omitempty"`
+	At           time.Time               `json:"at,omitzero"`
 }
 
 // Typed is the source of machines that somebody named on the command line.

@@ -13,15 +13,15 @@ import (
 // answered there can be told.
 type Sighting struct {
 	// ID is what the machine is recorded as.
-	ID inventory.MachineID
+	ID inventory.MachineID `json:"id"`
 	// Parts are the listings, each with an identity of its own; at least one.
-	Parts []collector.Listed
+	Parts []collector.Listed `json:"parts"`
 	// Known is the machine as it is recorded, where it has another identity than its parts.
-	Known *inventory.Machine
+	Known *inventory.Machine `json:"known,omitempty"`
 	// Guest is the zero Identity where nobody answered.
-	Guest inventory.Identity
+	Guest inventory.Identity `json:"guest,omitzero"`
 	// Stranger says that the one that answered is not the one that a platform lists.
-	Stranger bool
+	Stranger bool `json:"stranger,omitempty"`
 }
 
 // A Link says that two rows are one machine.

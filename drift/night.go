@@ -1,6 +1,7 @@
 package drift
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -255,6 +256,8 @@ func (s *Service) Begin(ctx context.Context, id RunID, list func(context.Context
 		for _, m := range left {
 			todo[m] = true
 		}
+		// In the order in which the store keeps them: those that are recorded together stand together.
+		slices.SortFunc(jobs, func(a, b ScanMachine) int { return cmp.Compare(a.Machine, b.Machine) })
 		var out []Job
 		for _, j := range jobs {
 			if todo[j.Machine] {

@@ -61,11 +61,27 @@ func (t *tx) LockMachines(ctx context.Context, ms []inventory.Machine, at time.T
 	return out, nil
 }
 
-// lock locks machines until the end of the transaction, in the order of ids, which is the same for all. Rows
-// of machine_seen, since they are the ones that will be written anyway.
+// machineLocks is the class of the locks on machines, and fleetLock the lock on all of them: "vmdl" and "vmdrlock" in ASCII.
+const (
+	machineLocks int32 = 0x766d646c
+	fleetLock    int64 = 0x766d64726c6f636b
+)
+
+// manyMachines is how many machines are locked one by one at most: the server has room for a few thousand locks.
+const manyMachines = 250
+
+// lock locks machines until the end of the transaction, in the order of ids, which is the same for all. By advisory locks:
+// locking their rows would write as much again as recording that they were seen. Who locks many locks all.
 func (t *tx) lock(ctx context.Context, rows []int32) error {
-	_, err := t.Exec(ctx, `
-		SELECT machine_id FROM machine_seen WHERE machine_id = ANY($1::integer[]) ORDER BY machine_id FOR UPDATE`, rows)
+	var err error
+	if len(rows) > manyMachines {
+		_, err = t.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, fleetLock)
+	} else {
+		_, err = t.Exec(ctx, `
+			SELECT pg_advisory_xact_lock_shared($1), (SELECT count(*) FROM (
+			  SELECT pg_advisory_xact_lock($2, u.id) FROM unnest($3::integer[]) AS u (id)
+			) held)`, fleetLock, machineLocks, slices.Compact(slices.Sorted(slices.Values(rows))))
+	}
 	if err != nil {
 		return fmt.Errorf("lock machines: %w", err)
 	}
