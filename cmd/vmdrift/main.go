@@ -123,7 +123,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.scanCommand(), a.snapshotCommand(), a.diffCommand(), a.doctorCommand(),
 		a.driftCommand(), a.machinesCommand(), a.findCommand(), a.baselineCommand(), a.sourcesCommand(),
 		a.serveCommand(), a.workCommand(), a.scheduleCommand(), a.runCommand(), a.workersCommand(),
-		a.demoCommand(), a.probeCommand(), a.schemaCommand(), a.migrateCommand(), a.versionCommand(),
+		a.demoCommand(), a.probeCommand(), a.schemaCommand(), a.migrateCommand(), a.adminCommand(), a.versionCommand(),
 	)
 	return root
 }

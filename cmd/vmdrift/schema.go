@@ -28,6 +28,7 @@ var schemas = map[string]func() ([]byte, error){
 	"revision":  reflected[[]revisionRow]("What baseline list, show and history give."),
 	"run":       reflected[[]runRow]("What run list gives; run show gives one entry."),
 	"schedule":  reflected[[]scheduleRow]("What schedule list gives."),
+	"stats":     reflected[[]statsRow]("What admin stats gives."),
 	"worker":    reflected[[]workerRow]("What workers gives."),
 	"snapshot":  reflected[snapshotForm]("What snapshot and machines show give."),
 }

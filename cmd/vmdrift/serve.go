@@ -174,6 +174,7 @@ func (s *service) run(ctx context.Context, central bool) error {
 	a.log.Info("vmdrift is up", "worker", w.Name(), "zones", strings.Join(s.zones, ","), "slots", s.slots, "listen", s.listen, "version", programVersion())
 	if central {
 		go now.watch(ctx, svc)
+		go now.clean(ctx, st)
 	}
 	if a.private != "" {
 		go a.keepUp(ctx, st)
@@ -326,6 +327,29 @@ func (c *current) watch(ctx context.Context, svc *drift.Service) {
 		last = c.read
 		if err := c.sync(ctx, svc); err != nil && ctx.Err() == nil {
 			c.app.log.Error("the schedules could not be taken over", "error", err)
+		}
+	}
+}
+
+// clean forgets what is too old, and makes the months to come, every hour until ctx ends.
+func (c *current) clean(ctx context.Context, st *store.Store) {
+	for t := time.NewTicker(time.Hour); ; {
+		cleaned, err := st.GC(ctx, time.Now().AddDate(0, 0, -c.with().keepDays()))
+		if err == nil {
+			err = st.EnsurePartitions(ctx, time.Now(), time.Now().AddDate(0, 1, 0))
+		}
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			c.app.log.Error("old history could not be dropped; trying again in an hour", "error", err)
+		case len(cleaned.Partitions) > 0:
+			c.app.log.Info("old history dropped", "months", cleaned.Partitions, "rows", cleaned.Rows)
+		}
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
 		}
 	}
 }

@@ -38,6 +38,7 @@ type File struct {
 	Sources  []Source  `yaml:"sources" json:"sources,omitempty" jsonschema:"description=Where more machines are listed."`
 
 	Schedules []Schedule `yaml:"schedules" json:"schedules,omitempty" jsonschema:"description=When which machines are scanned; by vmdrift serve."`
+	KeepDays  int        `yaml:"keep_days" json:"keep_days,omitempty" jsonschema:"description=For how many days history is kept; 400 if left out.,minimum=1"`
 	Notify    []Channel  `yaml:"notify" json:"notify,omitempty" jsonschema:"description=Who is told what a scheduled run found."`
 }
 
@@ -270,6 +271,9 @@ func (f *File) validate(name string, root *yaml.Node) error {
 	}
 	if f.Scan.Concurrency < 0 {
 		bad(find(root, "scan", "concurrency"), "concurrency is at least 1")
+	}
+	if f.KeepDays < 0 {
+		bad(find(root, "keep_days"), "keep_days is at least 1")
 	}
 	if s := f.Scan.Sudo; s != "" && s != "auto" && s != "never" {
 		bad(find(root, "scan", "sudo"), "sudo is auto or never, not %q", s)
@@ -544,7 +548,7 @@ func nearest(word string) string {
 		"vmdrift", "database", "data", "ssh", "scan", "machines", "config", "identity_files", "user", "port", "jump", "known_hosts",
 		"accept_new", "password_file", "password_command", "concurrency", "timeout", "sudo", "unseen_after", "directory", "name", "address", "labels",
 		"sources", "type", "path", "where", "login", "url", "password", "ca_file", "thumbprint", "templates", "acceptance", "old_snapshot", "profile", "regions",
-		"schedules", "notify", "cron", "time_zone", "deadline", "jitter", "blackouts", "min_coverage", "when", "min_severity", "secret", "token", "link", "server", "tls", "to",
+		"schedules", "notify", "keep_days", "cron", "time_zone", "deadline", "jitter", "blackouts", "min_coverage", "when", "min_severity", "secret", "token", "link", "server", "tls", "to",
 		"roles", "ecs", "user_data", "termination_protection", "arn", "external_id", "from", "suffix", "label", "nic", "network", "prefer", "guests", "identity_file",
 	}
 	best, at := 3, ""

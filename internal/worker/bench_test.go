@@ -101,7 +101,9 @@ func BenchmarkNight10000(b *testing.B) {
 		snaps[m.Machine.ID] = snap
 	}
 	s.list = func() []collector.Listed { return listed }
-	s.visit = func(_ context.Context, l collector.Listed) (inventory.Snapshot, error) { return snaps[l.Machine.ID], nil }
+	s.visit = func(_ context.Context, l collector.Listed) (inventory.Snapshot, error) {
+		return snaps[l.Machine.ID], nil
+	}
 	s.schedule("nightly", drift.ScheduleSpec{})
 	s.start(worker.Options{Central: true, Zones: []string{drift.DefaultZone}, Slots: 200})
 	s.nightWithin(b, 5*time.Minute) // everything is new

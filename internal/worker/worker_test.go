@@ -497,7 +497,9 @@ func TestANoticeIsTriedAgainAndSentOnce(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.machines(1, "")
-	s.visit = func(_ context.Context, l collector.Listed) (inventory.Snapshot, error) { return snapshot(t, l.Machine), nil }
+	s.visit = func(_ context.Context, l collector.Listed) (inventory.Snapshot, error) {
+		return snapshot(t, l.Machine), nil
+	}
 	s.failSend = errors.New("the receiver is down")
 	s.schedule("nightly", drift.ScheduleSpec{})
 	s.start(worker.Options{Central: true, Zones: []string{drift.DefaultZone}, Slots: 1})
@@ -529,7 +531,9 @@ func TestJobsOfADeadWorkerAreGivenBack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.machines(3, "")
-	s.visit = func(_ context.Context, l collector.Listed) (inventory.Snapshot, error) { return snapshot(t, l.Machine), nil }
+	s.visit = func(_ context.Context, l collector.Listed) (inventory.Snapshot, error) {
+		return snapshot(t, l.Machine), nil
+	}
 	s.schedule("nightly", drift.ScheduleSpec{})
 	central := s.start(worker.Options{Central: true, DeadAfter: 500 * time.Millisecond})
 	run, err := s.svc.RunNow(t.Context(), "nightly", "a test")
