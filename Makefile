@@ -5,7 +5,7 @@
 GO      ?= $(shell command -v go || echo /usr/local/go/bin/go)
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: help build demo test check bench schemas
+.PHONY: help build demo test check bench schemas packages
 
 help: ## What there is to do
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -34,3 +34,12 @@ bench: ## Run the benchmarks whose figures the README quotes
 schemas: build ## Write the JSON Schemas into docs/schemas
 	@mkdir -p docs/schemas
 	@for s in $$(bin/vmdrift schema --list); do bin/vmdrift schema $$s >docs/schemas/$$s.schema.json; done
+
+ARCH ?= $(shell $(GO) env GOARCH)
+
+packages: ## Build dist/*.deb and dist/*.rpm
+	CGO_ENABLED=0 GOARCH=$(ARCH) $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/package/vmdrift ./cmd/vmdrift
+	@mkdir -p dist
+	@for p in deb rpm; do \
+		ARCH=$(ARCH) VERSION=$$(echo $(VERSION) | sed 's/^v//; s/^[^0-9]/0.&/; s/-/+/g') \
+			$(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2 package -f deploy/nfpm.yaml -p $$p -t dist/ || exit 1; done

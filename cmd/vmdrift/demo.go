@@ -13,6 +13,7 @@ import (
 	"github.com/vmdrift/vmdrift/internal/embeddedpg"
 	"github.com/vmdrift/vmdrift/internal/simcenter"
 	"github.com/vmdrift/vmdrift/internal/simvm"
+	"github.com/vmdrift/vmdrift/store"
 )
 
 func (a *app) demoCommand() *cobra.Command {
@@ -86,7 +87,12 @@ func (d *demo) later(f func() error) { d.app.closers = append(d.app.closers, f) 
 
 // startDatabase starts a private database: one that stays in the folder that was
 // named, or one that is gone with the demo, and need not wait for the disk.
+// With --database it is an empty one of a server, for where no server can be started.
 func (d *demo) startDatabase(ctx context.Context) error {
+	if url := d.app.flags.database; url != "" {
+		d.url = url
+		return d.mustBeEmpty(ctx)
+	}
 	start := func() (*embeddedpg.Server, error) { return embeddedpg.StartTemp(ctx, d.app.log) }
 	if d.kept() {
 		start = func() (*embeddedpg.Server, error) {
@@ -100,6 +106,20 @@ func (d *demo) startDatabase(ctx context.Context) error {
 	d.later(server.Stop)
 	d.url = server.URL()
 	return nil
+}
+
+// mustBeEmpty refuses a database in which something stands: the demo's machines are made up.
+func (d *demo) mustBeEmpty(ctx context.Context) error {
+	st, err := store.Open(ctx, d.url, store.Options{})
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	version, err := st.SchemaVersion(ctx)
+	if err == nil && version > 0 {
+		err = errors.New("the demo wants an empty database, and this one is in use; name another with --database")
+	}
+	return err
 }
 
 // kept reports whether the folder outlives the demo.

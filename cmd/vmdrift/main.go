@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	_ "golang.org/x/crypto/x509roots/fallback" // authorities, where the system has none: in a container of nothing else
 )
 
 // Exit statuses, as diff has them.
@@ -123,7 +124,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.scanCommand(), a.snapshotCommand(), a.diffCommand(), a.doctorCommand(),
 		a.driftCommand(), a.machinesCommand(), a.findCommand(), a.baselineCommand(), a.sourcesCommand(),
 		a.serveCommand(), a.workCommand(), a.scheduleCommand(), a.runCommand(), a.workersCommand(),
-		a.demoCommand(), a.probeCommand(), a.schemaCommand(), a.migrateCommand(), a.adminCommand(), a.versionCommand(),
+		a.demoCommand(), a.probeCommand(), a.schemaCommand(), a.migrateCommand(), a.adminCommand(), a.healthCommand(), a.versionCommand(),
 	)
 	return root
 }
@@ -133,7 +134,7 @@ func (a *app) rootCommand() *cobra.Command {
 func withoutConfig(c *cobra.Command) bool {
 	for ; c.HasParent(); c = c.Parent() {
 		switch c.Name() {
-		case "completion", "defaults", "demo", "diff", "help", "probe", "schema", "version":
+		case "completion", "defaults", "demo", "diff", "health", "help", "probe", "schema", "version":
 			return true
 		}
 	}

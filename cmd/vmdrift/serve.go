@@ -460,3 +460,33 @@ func (c *current) send(ctx context.Context, n drift.Notice, r drift.Report) erro
 	}
 	return fmt.Errorf("there is no channel %s in %s any more", n.Channel, either(f.Path, "the configuration"))
 }
+
+func (a *app) healthCommand() *cobra.Command {
+	url := ""
+	c := &cobra.Command{
+		Use: "health", GroupID: "night", Short: "Ask a vmdrift serve or work whether it is ready", Args: args(cobra.NoArgs),
+		Long: `Health asks /readyz of a process that listens, for where there is no curl.
+
+Exit status: 0 it is ready, 2 it is not.`,
+	}
+	c.Flags().StringVar(&url, "url", "http://127.0.0.1:9120", "where it listens")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		ctx, cancel := context.WithTimeout(c.Context(), 5*time.Second)
+		defer cancel()
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(url, "/")+"/readyz", nil)
+		if err != nil {
+			return fmt.Errorf("--url: %w", err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return fmt.Errorf("not ready: %w", err)
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			return fmt.Errorf("not ready: %s", resp.Status)
+		}
+		fmt.Fprintln(a.stdout, "ok")
+		return nil
+	}
+	return c
+}
