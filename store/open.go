@@ -127,6 +127,9 @@ func (s *Store) SchemaVersion(ctx context.Context) (int64, error) {
 	return v, explain("read the schema's version", err)
 }
 
+// URL is how the database was opened. It may hold a password.
+func (s *Store) URL() string { return s.pool.Config().ConnString() }
+
 // Pool returns the connections, for what else lives in the same database.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 

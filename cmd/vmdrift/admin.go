@@ -1,11 +1,19 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/exec"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/vmdrift/vmdrift/internal/embeddedpg"
 )
 
 // defaultKeep is for how many days history is kept: a year, and the month in which one looks back at it.
@@ -13,7 +21,7 @@ const defaultKeep = 400
 
 func (a *app) adminCommand() *cobra.Command {
 	c := group(&cobra.Command{Use: "admin", GroupID: "setup", Short: "Look after the database"})
-	c.AddCommand(a.adminStats(), a.adminGC())
+	c.AddCommand(a.adminStats(), a.adminGC(), a.adminDump(), a.adminRestore())
 	return c
 }
 
@@ -111,3 +119,70 @@ every hour.`,
 }
 
 func (a *app) keepDays() int { return either(a.config.KeepDays, defaultKeep) }
+
+func (a *app) adminDump() *cobra.Command {
+	return &cobra.Command{
+		Use: "dump FILE", Short: "Back the database up into a file, while everything goes on", Args: args(cobra.ExactArgs(1)),
+		Long: `Dump writes the whole database into a file, by pg_dump in its custom format. It may be
+made while runs go on: what is restored from it goes on from there.`,
+		RunE: func(c *cobra.Command, names []string) error {
+			_, st, err := a.open(c.Context())
+			if err != nil {
+				return err
+			}
+			part := names[0] + ".part"
+			defer os.Remove(part)
+			if err := a.pgProgram(c.Context(), "pg_dump", "--format=custom", "--no-owner", "--file="+part, "--dbname="+st.URL()); err != nil {
+				return err
+			}
+			if err := os.Chmod(part, 0o600); err != nil {
+				return err
+			}
+			return os.Rename(part, names[0])
+		},
+	}
+}
+
+func (a *app) adminRestore() *cobra.Command {
+	return &cobra.Command{
+		Use: "restore FILE", Short: "Restore a backup into an empty database", Args: args(cobra.ExactArgs(1)),
+		Long: `Restore reads what admin dump wrote into the database that --database, vmdrift.yaml or
+DATABASE_URL names, or into a private cluster in a new --data folder. The database
+must be empty: nothing is overwritten. Start vmdrift serve afterwards.`,
+		RunE: func(c *cobra.Command, names []string) error {
+			if _, err := os.Stat(names[0]); err != nil {
+				return err
+			}
+			st, err := a.connect(c.Context())
+			if err != nil {
+				return err
+			}
+			version, err := st.SchemaVersion(c.Context())
+			if err != nil {
+				return err
+			}
+			if version > 0 {
+				return errors.New("the database is in use: restore into an empty one, and point database in vmdrift.yaml at it")
+			}
+			if err := a.pgProgram(c.Context(), "pg_restore", "--no-owner", "--exit-on-error", "--single-transaction", "--dbname="+st.URL(), names[0]); err != nil {
+				return err
+			}
+			return st.Migrate(c.Context())
+		},
+	}
+}
+
+// pgProgram runs one of PostgreSQL's programs. Its error is what the program says.
+func (a *app) pgProgram(ctx context.Context, name string, args ...string) error {
+	path, err := embeddedpg.Program(ctx, name)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, path, args...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(said.String()))
+	}
+	return nil
+}

@@ -32,7 +32,6 @@ type app struct {
 	style  style
 	log    *slog.Logger
 
-	conns   int32          // to the database at most; 0 is the store's default
 	private string         // folder of the private cluster, if there is one
 	mu      sync.Mutex     // closers
 	closers []func() error // run last to first
@@ -84,35 +83,12 @@ func (a *app) close() error {
 	return errors.Join(errs...)
 }
 
-// open opens the database: the one that is named, or the private cluster, and
-// brings its schema up to date.
+// open opens the database and brings its schema up to date.
 func (a *app) open(ctx context.Context) (*drift.Service, *store.Store, error) {
-	url, err := a.databaseURL()
+	st, err := a.connect(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	if url == "" {
-		dir, err := a.dataFolder()
-		if err != nil {
-			return nil, nil, err
-		}
-		a.private = filepath.Join(dir, "postgres")
-		server, err := embeddedpg.Start(ctx, a.private, a.log)
-		if err != nil {
-			return nil, nil, err
-		}
-		a.closers = append(a.closers, server.Stop)
-		url = server.URL()
-	}
-	queue, err := worker.NewQueue()
-	if err != nil {
-		return nil, nil, err
-	}
-	st, err := store.Open(ctx, url, store.Options{Enqueue: queue.Enqueue, MaxConns: a.conns})
-	if err != nil {
-		return nil, nil, err
-	}
-	a.closers = append(a.closers, func() error { st.Close(); return nil })
 	if err := st.Migrate(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -121,6 +97,37 @@ func (a *app) open(ctx context.Context) (*drift.Service, *store.Store, error) {
 		svc.UnseenAfter = after
 	}
 	return svc, st, nil
+}
+
+// connect connects to the database: the one that is named, or the private cluster.
+func (a *app) connect(ctx context.Context) (*store.Store, error) {
+	url, err := a.databaseURL()
+	if err != nil {
+		return nil, err
+	}
+	if url == "" {
+		dir, err := a.dataFolder()
+		if err != nil {
+			return nil, err
+		}
+		a.private = filepath.Join(dir, "postgres")
+		server, err := embeddedpg.Start(ctx, a.private, a.log)
+		if err != nil {
+			return nil, err
+		}
+		a.closers = append(a.closers, server.Stop)
+		url = server.URL()
+	}
+	queue, err := worker.NewQueue()
+	if err != nil {
+		return nil, err
+	}
+	st, err := store.Open(ctx, url, store.Options{Enqueue: queue.Enqueue})
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, func() error { st.Close(); return nil })
+	return st, nil
 }
 
 // databaseURL returns the URL that the flag, the configuration or the environment gives, or "".

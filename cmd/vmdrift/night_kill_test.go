@@ -27,21 +27,20 @@ import (
 // A night is processes of their own, on a server of their own, and what they must not lose.
 type night struct {
 	*killed
-	pgDir   string
-	url     string
-	fleet   *simvm.Fleet
-	svc     *drift.Service
-	st      *store.Store
-	mu      sync.Mutex
-	told    map[string]int // notices by id
-	serving []*exec.Cmd
+	pgDir string
+	url   string
+	fleet *simvm.Fleet
+	svc   *drift.Service
+	st    *store.Store
+	mu    *sync.Mutex
+	told  map[string]int // notices by id
 }
 
 const nightMachines = 40
 
 func newNight(t *testing.T) *night {
 	dir := shortDir(t)
-	n := &night{killed: &killed{t: t, dir: dir}, pgDir: filepath.Join(dir, "pg"), told: map[string]int{}}
+	n := &night{killed: &killed{t: t, dir: dir}, pgDir: filepath.Join(dir, "pg"), mu: &sync.Mutex{}, told: map[string]int{}}
 	server, err := embeddedpg.Start(t.Context(), n.pgDir, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -143,3 +143,17 @@ func ask(ctx context.Context, postgres string) int {
 	major, _ := strconv.Atoi(string(m[1]))
 	return major
 }
+
+// Program returns the path of one of PostgreSQL's programs, such as pg_dump: in PATH, or the newest that is
+// installed elsewhere.
+func Program(ctx context.Context, name string) (string, error) {
+	for _, v := range installed(ctx) { // before PATH, where distributions put wrappers that choose a version of their own
+		if info, err := os.Stat(v.program(name)); err == nil && info.Mode()&0o111 != 0 {
+			return v.program(name), nil
+		}
+	}
+	if path, err := exec.LookPath(name); err == nil {
+		return path, nil
+	}
+	return "", fmt.Errorf("%s is not installed; it comes with PostgreSQL (package postgresql-client)", name)
+}
