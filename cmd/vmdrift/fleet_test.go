@@ -36,7 +36,7 @@ func (g *guests) start(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // startFleet starts machines and writes into dir what it takes to scan them.
-func startFleet(t *testing.T, dir string, machines ...*simvm.Machine) (*simvm.Fleet, error) {
+func startFleet(t testing.TB, dir string, machines ...*simvm.Machine) (*simvm.Fleet, error) {
 	fleet, err := simvm.Start(t.Context(), machines...)
 	if err != nil {
 		return nil, err

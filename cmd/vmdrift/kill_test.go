@@ -22,7 +22,7 @@ import (
 
 // A killed fleet scans machines in processes of their own, which can be killed.
 type killed struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	env []string
 }
@@ -201,7 +201,7 @@ func checkKilled(t *testing.T, st *store.Store, machines, kills int) {
 
 // shortDir is a temporary folder whose path leaves room for a socket's, and which the
 // user that Postgres runs as under root may enter.
-func shortDir(t *testing.T) string {
+func shortDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "vmd")
 	if err != nil {

@@ -38,7 +38,7 @@ type night struct {
 
 const nightMachines = 40
 
-func newNight(t *testing.T) *night {
+func newNight(t testing.TB) *night {
 	dir := shortDir(t)
 	n := &night{killed: &killed{t: t, dir: dir}, pgDir: filepath.Join(dir, "pg"), mu: &sync.Mutex{}, told: map[string]int{}}
 	server, err := embeddedpg.Start(t.Context(), n.pgDir, nil)
@@ -90,18 +90,32 @@ func newNight(t *testing.T) *night {
 // start starts a process that goes on until it is killed, or the test ends.
 func (n *night) start(args ...string) *exec.Cmd {
 	n.t.Helper()
-	cmd, out := n.command(append(args, "--beat", "200ms", "--dead-after", "2s", "--grace", "5s", "--slots", "1")...)
+	cmd, _ := n.background(append(args, "--slots", "1")...)
+	return cmd
+}
+
+// serve starts one with flags of its own, and returns what ends it.
+func (n *night) serve(args ...string) func() {
+	n.t.Helper()
+	_, stop := n.background(args...)
+	return stop
+}
+
+func (n *night) background(args ...string) (*exec.Cmd, func()) {
+	n.t.Helper()
+	cmd, out := n.command(append(args, "--beat", "200ms", "--dead-after", "2s", "--grace", "5s")...)
 	if err := cmd.Start(); err != nil {
 		n.t.Fatal(err)
 	}
-	n.t.Cleanup(func() {
+	stop := sync.OnceFunc(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
 		if n.t.Failed() {
 			n.t.Logf("vmdrift %v:\n%s", args, tail(out))
 		}
 	})
-	return cmd
+	n.t.Cleanup(stop)
+	return cmd, stop
 }
 
 func tail(out *bytes.Buffer) string {

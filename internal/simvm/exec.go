@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -57,6 +58,13 @@ func (h *Host) session(user string, ch ssh.Channel, requests <-chan *ssh.Request
 
 // exec runs a command line by the user's shell and sends its output and status.
 func (h *Host) exec(ctx context.Context, user, line string, ch ssh.Channel) error {
+	h.mu.Lock()
+	slow := h.slow
+	h.mu.Unlock()
+	select {
+	case <-time.After(slow):
+	case <-ctx.Done():
+	}
 	s, err := h.login(user)
 	if err != nil {
 		return err

@@ -23,6 +23,7 @@ type Host struct {
 	listener net.Listener // nil while disconnected
 	conns    map[net.Conn]bool
 	hangs    bool
+	slow     time.Duration // before a command begins
 }
 
 // Limits of one server.
@@ -82,6 +83,13 @@ func (h *Host) Hang(on bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.hangs = on
+}
+
+// Slow makes each command begin that much later, as on a machine that is far away or busy.
+func (h *Host) Slow(by time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.slow = by
 }
 
 // ChangeHostKey gives the server another key, as after an installation from scratch,

@@ -116,7 +116,7 @@ func New(o Options) (*Worker, error) {
 	client, err := river.NewClient(riverpgxv5.New(o.Pool), &river.Config{
 		ID: w.name, Queues: queues, Workers: workers, MaxAttempts: manyTries,
 		Logger:            slog.New(&quiet{o.Log.Handler()}),
-		FetchCooldown:     50 * time.Millisecond,
+		FetchCooldown:     20 * time.Millisecond,
 		FetchPollInterval: time.Second,
 		JobTimeout:        -1, // each has its own
 		// Only for a job that got stuck in a process that lives: those of dead ones are given back long before.
