@@ -28,6 +28,7 @@ var may = map[string][]string{
 	"collector/aws":       {"collector", "inventory"},
 	"collector/vsphere":   {"collector", "inventory"},
 	"drift":               {"inventory", "baseline", "collector"},
+	"web":                 {"inventory", "baseline", "collector", "drift"},
 	"migrations":          {},
 	"store":               {"drift", "collector", "baseline", "inventory", "migrations"},
 	"internal/config":     {},
