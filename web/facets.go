@@ -73,7 +73,7 @@ type itemValue struct {
 // tableOf shows the items of a state whose text contains ?q=. missing are the fields that could not be read: they have a
 // column all the same. drifts leads from keys to the worst drift there.
 func tableOf(r *http.Request, clip *clipper, st *inventory.State, missing []string, drifts map[string]drift.FindingRecord) *itemTable {
-	t := &itemTable{Facet: string(st.Facet()), Text: strings.TrimSpace(r.URL.Query().Get("q")), Total: count(st.Len(), "item", "items"), Empty: st.Len() == 0}
+	t := &itemTable{Facet: string(st.Facet()), Text: typed(r.URL.Query().Get("q")), Total: count(st.Len(), "item", "items"), Empty: st.Len() == 0}
 	items := st.Items()
 	if t.Text != "" {
 		part := strings.ToLower(t.Text)

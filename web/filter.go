@@ -78,8 +78,8 @@ const andWorse = "-and-worse"
 func parseDriftFilter(r *http.Request, now time.Time) (driftFilter, error) {
 	q := r.URL.Query()
 	f := driftFilter{
-		severity: q.Get("severity"), facet: q.Get("facet"), baseline: q.Get("baseline"), label: strings.TrimSpace(q.Get("label")), state: q.Get("state"),
-		age: q.Get("age"), text: strings.TrimSpace(q.Get("q")), sort: q.Get("sort"),
+		severity: q.Get("severity"), facet: q.Get("facet"), baseline: visible(q.Get("baseline")), label: visible(strings.TrimSpace(q.Get("label"))), state: q.Get("state"),
+		age: q.Get("age"), text: typed(q.Get("q")), sort: q.Get("sort"),
 	}
 	wrong := func(sentence string) (driftFilter, error) {
 		return f, unreadable(sentence, "/drift", "All open drift")
@@ -158,7 +158,7 @@ func (f driftFilter) apply(findings []drift.FindingRecord, machines map[string]d
 				has = contains(part, x.Change.String(), x.Change.Digest().String()[:10])
 				texts[x.ChangeID] = has
 			}
-			if !has && !contains(part, x.MachineName, x.Acknowledged.By, x.Acknowledged.Note) {
+			if !has && !contains(part, visible(x.MachineName), x.Acknowledged.By, x.Acknowledged.Note) {
 				continue
 			}
 		}

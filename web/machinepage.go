@@ -129,7 +129,7 @@ func (s *server) machine(w http.ResponseWriter, r *http.Request) error {
 	page := machinePage{base: s.base(cut(visible(m.Machine.Name), 80), "machines"), Name: cut(visible(m.Machine.Name), 200)}
 	page.identify(m, all, now)
 	page.Row = machineRowOf(page.clip, m, tallyOf(findings), now)
-	page.At, page.AtMoment = r.URL.Query().Get("at"), at(moment, now)
+	page.At, page.AtMoment = visible(r.URL.Query().Get("at")), at(moment, now)
 	page.HistoryHref = link("/machines", m.Machine.Name, "/history")
 	page.SnapshotHref = link("/machines", m.Machine.Name, "/snapshot.json", query("at", page.At))
 	page.Notices = machineNotices(m, moment, now)

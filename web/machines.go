@@ -57,7 +57,7 @@ type machineFilter struct {
 func parseMachineFilter(r *http.Request) (machineFilter, error) {
 	q := r.URL.Query()
 	f := machineFilter{
-		text: strings.TrimSpace(q.Get("q")), label: strings.TrimSpace(q.Get("label")), outcome: q.Get("outcome"), standing: q.Get("standing"),
+		text: typed(q.Get("q")), label: visible(strings.TrimSpace(q.Get("label"))), outcome: visible(q.Get("outcome")), standing: q.Get("standing"),
 		sort: q.Get("sort"), gaps: q.Get("gaps") != "", gone: q.Get("gone") != "",
 	}
 	wrong := func(sentence string) (machineFilter, error) {
@@ -83,7 +83,7 @@ func (f machineFilter) needsFindings() bool {
 
 func (f machineFilter) shows(m drift.MachineRecord, findings int) bool {
 	return (f.gone || m.Here()) &&
-		(f.text == "" || contains(strings.ToLower(f.text), m.Machine.Name, m.Machine.Address, m.Machine.ID.NativeID, labelText(m.Machine.Labels))) &&
+		(f.text == "" || contains(strings.ToLower(f.text), visible(m.Machine.Name), visible(m.Machine.Address), visible(m.Machine.ID.NativeID), labelText(m.Machine.Labels))) &&
 		(f.outcome == "" || m.Here() && string(m.Outcome) == f.outcome) &&
 		(f.standing == "" || m.Here() && string(standingOf(m, findings)) == f.standing) &&
 		(!f.gaps || m.Here() && readInPart(m)) &&

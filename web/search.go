@@ -46,8 +46,9 @@ const mostFound = 20
 
 // search answers from one box: who has an item, which machines are called so, and which drift says it.
 func (s *server) search(w http.ResponseWriter, r *http.Request) error {
-	q := strings.TrimSpace(r.URL.Query().Get("q"))
-	page := searchPage{base: s.base("Search", "search"), Query: q, At: r.URL.Query().Get("at"), Asked: q != ""}
+	asIs := strings.TrimSpace(r.URL.Query().Get("q"))
+	q := typed(asIs)
+	page := searchPage{base: s.base("Search", "search"), Query: q, At: visible(r.URL.Query().Get("at")), Asked: q != ""}
 	page.Search = q
 	var names []string
 	for _, f := range inventory.Facets() {
@@ -66,7 +67,7 @@ func (s *server) search(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("list machines: %w", err)
 	}
 	word, rest, _ := strings.Cut(q, " ")
-	asked, err := drift.ParseQuery(q)
+	asked, err := drift.ParseQuery(asIs)
 	isFacet := inventory.Facet(word).Known() || inventory.Facet(strings.TrimSuffix(word, "s")).Known() || inventory.Facet(word+"s").Known()
 	switch {
 	case err == nil && strings.TrimSpace(rest) != "":

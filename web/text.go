@@ -18,6 +18,9 @@ func visible(s string) string {
 	return inventory.Escape(s)
 }
 
+// typed reads text that somebody looks for: as it is shown, so that it can be copied from a page.
+func typed(s string) string { return visible(strings.TrimSpace(s)) }
+
 // cut shortens text to that many characters.
 func cut(s string, most int) string {
 	if len(s) <= most || utf8.RuneCountInString(s) <= most {

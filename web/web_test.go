@@ -357,7 +357,7 @@ func TestWhatIsNotThereIsToldInASentence(t *testing.T) {
 		"/baselines/nil":             "There is no baseline nil.",
 		"/baselines/web?revision=9":  "Baseline web has no revision 9; its latest is 1.",
 		"/assets/secret":             "There is no such file.",
-		"/machines/%E2%80%AEevil":    `There is no machine \u{202E}evil.`,
+		"/machines/%E2%80%AEevil":    `There is no machine \u{202e}evil.`,
 		"/machines/..%2F..%2Fpasswd": "There is no machine ../../passwd.",
 	} {
 		w := f.get(path)
