@@ -16,7 +16,7 @@ const listSize = 100
 type driftListPage struct {
 	base
 	Severities, Facets, Baselines, States, Ages []choice
-	Label, Text, Sort                           string
+	Label, Text, Sort, Machine                  string
 	Columns                                     []column
 	Rows                                        []driftRow
 	Pager                                       pager
@@ -39,9 +39,9 @@ func (s *server) driftList(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("read baselines: %w", err)
 	}
-	page := driftListPage{base: s.base("Drift", "drift"), Label: f.label, Text: f.text, Sort: f.sort}
+	page := driftListPage{base: s.base("Drift", "drift"), Label: f.label, Text: f.text, Sort: f.sort, Machine: f.machine}
 	page.Machines = len(here(ms))
-	page.Notices = blindSpots(selected(here(ms), f.selector), s.now())
+	page.Notices = blindSpots(f.among(here(ms)), s.now())
 	page.choose(f, revs)
 	machines := map[drift.MachineRow]bool{}
 	for _, d := range drifts {

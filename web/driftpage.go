@@ -159,11 +159,11 @@ func driftNamed(findings []drift.FindingRecord, id string) (drift.Drift, error) 
 func sentenceOf(c baseline.Change) string {
 	switch c.Op {
 	case baseline.Added:
-		return "It is on the machine and not in the baseline."
+		return "on the machine and not in the baseline"
 	case baseline.Removed:
-		return "It is in the baseline and not on the machine."
+		return "in the baseline and not on the machine"
 	}
-	return "It is otherwise than the baseline has it."
+	return "otherwise than the baseline has it"
 }
 
 // markMost is up to how many bytes two values are held against each other letter by letter.

@@ -66,8 +66,9 @@ type itemRow struct {
 }
 
 type itemValue struct {
-	Known bool // a field that an item lacks is not known
-	Text  text
+	Known  bool
+	Unread bool // it could not be read; else the item has no such field
+	Text   text
 }
 
 // tableOf shows the items of a state whose text contains ?q=. missing are the fields that could not be read: they have a
@@ -99,9 +100,12 @@ func tableOf(r *http.Request, clip *clipper, st *inventory.State, missing []stri
 	slices.Sort(t.Fields)
 	for _, it := range items {
 		row := itemRow{Key: clip.text(it.Key(), 80), Values: make([]itemValue, len(t.Fields))}
+		for i, name := range t.Fields {
+			row.Values[i].Unread = slices.Contains(missing, name)
+		}
 		for f := range it.Fields() {
 			i, _ := slices.BinarySearch(t.Fields, f.Name)
-			row.Values[i] = itemValue{true, clip.text(f.Value, 60)}
+			row.Values[i] = itemValue{Known: true, Text: clip.text(f.Value, 60)}
 		}
 		if f, ok := drifts[it.Key()]; ok {
 			row.Severity, row.Drift = f.Change.Severity.String(), driftURL(driftID(f.Change))

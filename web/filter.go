@@ -31,6 +31,7 @@ func choices(current string, pairs ...string) []choice {
 // A driftFilter is what a drift list shows, as its URL says it.
 type driftFilter struct {
 	severity, facet, baseline, label, state, age, text string
+	machine                                            string // the whole name of one
 	sort                                               string // one of driftOrders; "-" before it turns it round
 
 	severities []baseline.Severity
@@ -80,6 +81,7 @@ func parseDriftFilter(r *http.Request, now time.Time) (driftFilter, error) {
 	f := driftFilter{
 		severity: q.Get("severity"), facet: q.Get("facet"), baseline: visible(q.Get("baseline")), label: visible(strings.TrimSpace(q.Get("label"))), state: q.Get("state"),
 		age: q.Get("age"), text: typed(q.Get("q")), sort: q.Get("sort"),
+		machine: visible(q.Get("machine")),
 	}
 	wrong := func(sentence string) (driftFilter, error) {
 		return f, unreadable(sentence, "/drift", "All open drift")
@@ -145,7 +147,8 @@ func (f driftFilter) apply(findings []drift.FindingRecord, machines map[string]d
 	var out []drift.FindingRecord
 	for _, x := range findings {
 		switch {
-		case f.severities != nil && !slices.Contains(f.severities, x.Change.Severity),
+		case f.machine != "" && visible(x.MachineName) != f.machine,
+			f.severities != nil && !slices.Contains(f.severities, x.Change.Severity),
 			f.baseline != "" && x.Baseline != f.baseline,
 			!f.from.IsZero() && x.OpenedAt.Before(f.from),
 			!f.to.IsZero() && x.OpenedAt.After(f.to),
@@ -178,11 +181,18 @@ func (f driftFilter) apply(findings []drift.FindingRecord, machines map[string]d
 	return drifts
 }
 
+// among returns the machines that the list is about.
+func (f driftFilter) among(ms []drift.MachineRecord) []drift.MachineRecord {
+	return slices.DeleteFunc(selected(ms, f.selector), func(m drift.MachineRecord) bool {
+		return f.machine != "" && visible(m.Machine.Name) != f.machine || f.baseline != "" && m.Baseline != f.baseline
+	})
+}
+
 // values is the filter as its URL says it, with some of it otherwise.
 func (f driftFilter) values(otherwise ...string) url.Values {
 	v := url.Values{}
 	for name, value := range map[string]string{
-		"severity": f.severity, "facet": f.facet, "baseline": f.baseline, "label": f.label, "state": f.state, "age": f.age, "q": f.text, "sort": f.sort,
+		"severity": f.severity, "facet": f.facet, "baseline": f.baseline, "label": f.label, "state": f.state, "age": f.age, "q": f.text, "sort": f.sort, "machine": f.machine,
 	} {
 		if value != "" {
 			v.Set(name, value)

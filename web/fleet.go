@@ -83,7 +83,7 @@ func blindSpots(ms []drift.MachineRecord, now time.Time) []notice {
 	var out []notice
 	add := func(n int, level, one, many, href string) {
 		if n > 0 {
-			out = append(out, notice{level, count(n, one, many) + ".", href, "Which"})
+			out = append(out, notice{level, count(n, one, many) + ".", href, "Show"})
 		}
 	}
 	level := "warn"

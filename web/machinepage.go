@@ -28,6 +28,7 @@ type machinePage struct {
 	Items               *itemTable
 	Drift               []driftRow
 	DriftMore           int
+	DriftHref           string // all of it, as a list
 	NoDrift             string // why there is none
 	DriftCount          string
 	Events              []eventRow
@@ -64,7 +65,7 @@ type changeRow struct {
 }
 
 const (
-	mostDrift   = 50 // of one machine on its page
+	mostDrift   = 30 // of one machine on its page
 	mostEvents  = 10
 	mostChanges = 12 // of one event
 )
@@ -136,6 +137,7 @@ func (s *server) machine(w http.ResponseWriter, r *http.Request) error {
 	page.list(r, m, snap, findings, !moment.IsZero(), now)
 
 	slices.SortStableFunc(findings, func(a, b drift.FindingRecord) int { return cmp.Compare(b.Change.Severity, a.Change.Severity) })
+	page.DriftHref = "/drift" + query("machine", visible(m.Machine.Name))
 	page.DriftCount = count(len(findings), "change", "changes")
 	for i, f := range findings {
 		if i == mostDrift {

@@ -16,7 +16,8 @@ import (
 
 type overviewPage struct {
 	base
-	Empty     bool // nothing was ever scanned
+	Empty     bool   // nothing was ever scanned
+	Headline  string // the whole in one sentence
 	Run       runRow
 	Machines  []part // by standing
 	Total     string // machines
@@ -24,8 +25,9 @@ type overviewPage struct {
 	Drifts    string
 	DriftsOn  string
 	Facets    []facetBar
-	New       []driftRow
+	New       []driftRow // without those that are in First
 	NewCount  string
+	NewAbove  int // that are in First
 	NewHref   string
 	First     []driftRow // what needs a person first
 	Unclaimed int
@@ -90,8 +92,9 @@ func (s *server) overview(w http.ResponseWriter, r *http.Request) error {
 	}
 	newest := drift.Group(fresh)
 	page.NewCount, page.NewHref = number(len(newest)), "/drift?age=24h"
-	for _, d := range newest[:min(len(newest), mostRows)] {
-		page.New = append(page.New, rowOf(page.clip, d, now))
+	isNew, above := map[drift.ChangeID]bool{}, map[drift.ChangeID]bool{}
+	for _, d := range newest {
+		isNew[d.Findings[0].ChangeID] = true
 	}
 	for _, d := range drifts {
 		unclaimed := slices.ContainsFunc(d.Findings, func(f drift.FindingRecord) bool { return f.State == drift.Open })
@@ -99,14 +102,52 @@ func (s *server) overview(w http.ResponseWriter, r *http.Request) error {
 			continue
 		}
 		if page.Unclaimed++; page.Unclaimed <= mostRows {
-			page.First = append(page.First, rowOf(page.clip, d, now))
+			row := rowOf(page.clip, d, now)
+			row.New = isNew[d.Findings[0].ChangeID]
+			above[d.Findings[0].ChangeID] = true
+			page.First = append(page.First, row)
 		}
 	}
+	for _, d := range newest {
+		switch {
+		case above[d.Findings[0].ChangeID]:
+			page.NewAbove++
+		case len(page.New) < mostRows:
+			page.New = append(page.New, rowOf(page.clip, d, now))
+		}
+	}
+	page.Headline = headline(drifts, len(newest), runs)
 	if !page.Empty {
 		page.Trend = trendOf(findings, firstKnown(ms), now)
 		page.Heat = heatOf(ms, live, r.URL.Query().Get("by"))
 	}
 	return s.render(w, http.StatusOK, "overview", page)
+}
+
+// headline answers the morning's question in one sentence: how bad, how new, how much of it was seen.
+func headline(drifts []drift.Drift, fresh int, runs []drift.Run) string {
+	var n tally
+	for _, d := range drifts {
+		n[d.Change.Severity]++
+	}
+	out := "No open drift is known"
+	switch bad := n[baseline.Critical] + n[baseline.High]; {
+	case n[baseline.Critical] > 0 && n[baseline.High] > 0:
+		out = fmt.Sprintf("%s critical and %s high drift", number(n[baseline.Critical]), number(n[baseline.High]))
+	case n[baseline.Critical] > 0:
+		out = number(bad) + " critical drift"
+	case bad > 0:
+		out = number(bad) + " high drift"
+	case len(drifts) > 0:
+		out = "Nothing high or critical among " + count(len(drifts), "drift", "drifts")
+	}
+	if len(drifts) > 0 {
+		out += ", " + number(fresh) + " new in 24 hours"
+	}
+	if len(runs) > 0 && runs[0].Planned > 0 {
+		out += fmt.Sprintf("; %s of %s seen", number(seenBy(runs[0])), count(runs[0].Planned, "machine", "machines"))
+	}
+	return out
 }
 
 // firstKnown is when the first of the machines became known.
@@ -130,7 +171,7 @@ func machineParts(ms []drift.MachineRecord, findings map[drift.MachineRow]int) [
 	for _, p := range []struct {
 		standing
 		class string
-	}{{inSync, "sync"}, {drifted, "drifted"}, {notSeen, "unseen"}, {noBaseline, "none"}} {
+	}{{drifted, "drifted"}, {notSeen, "unseen"}, {noBaseline, "none"}, {inSync, "sync"}} {
 		parts = append(parts, part{Name: string(p.standing), N: n[p.standing], Class: p.class, Href: "/machines" + query("standing", string(p.standing))})
 	}
 	return stack(parts)

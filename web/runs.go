@@ -22,6 +22,7 @@ type runRow struct {
 	Seen     string
 	Planned  string
 	Share    string // of the planned that were seen, in percent
+	Rest     string // how the rest of the bar is to be taken: "unseen", or "none" while it is running
 	Outcomes []outcomeCount
 	Missed   string // planned and not tried; empty if none, or while it runs
 }
@@ -49,7 +50,10 @@ func (s *server) runs(w http.ResponseWriter, r *http.Request) error {
 	}
 	page := runsPage{base: s.base("Runs", "runs")}
 	if len(runs) > 0 {
-		page.Notices = runNotices(runs, s.now())
+		for _, n := range runNotices(runs, s.now()) {
+			n.Href = "" // it is here
+			page.Notices = append(page.Notices, n)
+		}
 	}
 	if len(runs) > mostRuns {
 		runs, page.More = runs[:mostRuns], true
@@ -62,7 +66,8 @@ func (s *server) runs(w http.ResponseWriter, r *http.Request) error {
 
 func runRowOf(r drift.Run, now time.Time) runRow {
 	row := runRow{
-		ID: int64(r.ID), Trigger: cut(visible(r.Trigger), 40), State: string(r.State), Started: at(r.StartedAt, now),
+		Rest: "unseen",
+		ID:   int64(r.ID), Trigger: cut(visible(r.Trigger), 40), State: string(r.State), Started: at(r.StartedAt, now),
 		Seen: number(seenBy(r)), Planned: number(r.Planned), Share: percent(seenBy(r), r.Planned),
 	}
 	switch r.State {
@@ -79,6 +84,7 @@ func runRowOf(r drift.Run, now time.Time) runRow {
 		row.Level = "bad"
 	}
 	if r.FinishedAt.IsZero() {
+		row.Rest = "none"
 		row.Took = "running for " + lasted(now.Sub(r.StartedAt))
 	} else {
 		row.Took = lasted(r.FinishedAt.Sub(r.StartedAt))

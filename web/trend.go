@@ -20,7 +20,7 @@ type trend struct {
 	Label       string // the whole in one sentence
 	Rows        []trendRow
 	KnownSince  string // a date, if nothing was known before it; else empty
-	KnownOffset string // where that date stands, in percent
+	KnownOffset string // where that date stands in the box
 }
 
 type trendRow struct{ Day, All, Bad string }
@@ -56,28 +56,33 @@ func trendOf(findings []drift.FindingRecord, known, now time.Time) *trend {
 		most = max(most, n)
 	}
 	t := &trend{From: first.Format("2 Jan"), To: "today", Most: number(most)}
-	t.All, t.Bad = path90(all[:trendDays], most), path90(bad[:trendDays], most)
+	from := 0 // before it nothing is known, which is not zero
+	if d := dayOf(known); !known.IsZero() && d > 0 {
+		from = min(d, trendDays-1)
+		t.KnownSince, t.KnownOffset = known.UTC().Format("2 January"), fmt.Sprintf("%.1f", xOf(from))
+	}
+	t.All, t.Bad = area(all[:trendDays], from, most), area(bad[:trendDays], from, most)
 	t.Label = fmt.Sprintf("Open findings on %d days: %s on %s, %s today, at most %s; of these high or critical: %s today.",
 		trendDays, number(all[0]), first.Format("2 January"), number(all[trendDays-1]), number(most), number(bad[trendDays-1]))
-	for d := trendDays - 1; d >= 0; d -= 7 {
+	for d := trendDays - 1; d >= from; d -= 7 {
 		t.Rows = append(t.Rows, trendRow{first.AddDate(0, 0, d).Format("2006-01-02"), number(all[d]), number(bad[d])})
-	}
-	if d := dayOf(known); !known.IsZero() && d > 0 {
-		t.KnownSince, t.KnownOffset = known.UTC().Format("2 January"), percent(min(d, trendDays-1), trendDays-1)
 	}
 	return t
 }
 
-// path90 draws an area: one point a day, the most at the top.
-func path90(values []int, most int) string {
+// xOf is where a day stands.
+func xOf(day int) float64 { return 900 * float64(day) / (trendDays - 1) }
+
+// area draws one point a day, the most at the top.
+func area(values []int, from, most int) string {
 	var b strings.Builder
-	b.WriteString("M0 100")
-	for d, v := range values {
+	fmt.Fprintf(&b, "M%.1f 100", xOf(from))
+	for d := from; d < len(values); d++ {
 		y := 100.0
 		if most > 0 {
-			y = 100 - 100*float64(v)/float64(most)
+			y = 100 - 100*float64(values[d])/float64(most)
 		}
-		fmt.Fprintf(&b, "L%.1f %.1f", 900*float64(d)/float64(len(values)-1), y)
+		fmt.Fprintf(&b, "L%.1f %.1f", xOf(d), y)
 	}
 	b.WriteString("L900 100Z")
 	return b.String()

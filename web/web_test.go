@@ -121,7 +121,7 @@ func TestTheOverviewAnswersTheMorningsQuestions(t *testing.T) {
 		"finished 6 h ago", "5 of 8 machines seen", "7 min", "ok 4", "partial 1", "unreachable 1", "host key changed 1", "not tried 1",
 		"The last run saw 5 of 8 machines, and did not come to 1.",
 		"2 machines were not seen when last tried", "1 machine was read only in part", "1 machine is held against no baseline",
-		"7 machines", "in sync 0", "drifted 4", "not seen 2", "no baseline 1",
+		"7 machines", "in sync 0", "drifted 4", "not seen 2", "no baseline 1", "2 critical and 1 high drift, 4 new in 24 hours; 5 of 8 machines seen",
 		"critical toor", "What needs a person first", "New in the last 24 hours", "tcp/0.0.0.0:4444",
 		"Open findings, 90 days", "Nothing is known of before 21 October",
 		"machines with drift, by role", "1 of 3",
@@ -262,7 +262,7 @@ func TestAMachineShowsWhatIsKnownAndWhatIsNot(t *testing.T) {
 	f.shows("/machines/app-1", "not seen", "It was not seen when last tried, 6 h ago: unreachable. What is shown is as it was seen 30 h ago.",
 		"connection refused", "None was known when it was last seen. Since then nobody knows.", "!In sync with")
 	f.shows("/machines/new-1", "It is held against no baseline, so nothing of it is drift.")
-	if body := f.page("/machines/web-3?facet=ports"); !strings.Contains(body, `title="not known">?<`) {
+	if body := f.page("/machines/web-3?facet=ports"); !strings.Contains(body, `title="could not be read">not known<`) {
 		t.Error("a field that could not be read is not marked as not known")
 	}
 	f.shows("/machines/web-2?facet=ports", "tcp/0.0.0.0:4444", "nc", "high")

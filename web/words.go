@@ -127,6 +127,7 @@ type driftRow struct {
 	LastSeen  moment
 	State     string
 	Baselines string
+	New       bool // since yesterday, where a list says so
 }
 
 func rowOf(clip *clipper, d drift.Drift, now time.Time) driftRow {
