@@ -74,7 +74,7 @@ func runRowOf(r drift.Run, now time.Time) runRow {
 	case drift.RunFinished:
 		row.Level = "good"
 		if seenBy(r) < r.Planned {
-			row.Level = "warn"
+			row.Level = "note"
 		}
 	case drift.RunCancelled:
 		row.Level = "warn"

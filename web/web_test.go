@@ -151,7 +151,7 @@ func TestEachStateOfTheFleetHasItsOwnWords(t *testing.T) {
 	f.night(guest("web-1", "web", "prod"))
 	f.capture("web", "role=web", guest("web-1", "web", "prod"))
 	f.shows("/", "in sync 1", "!no longer tonight's", "No open drift is known", "Nothing new was found")
-	f.shows("/drift", "No drift is known.", "!Mind")
+	f.shows("/drift", "No drift is known.", "!See above")
 	f.shows("/machines/web-1", "In sync with web.")
 	f.now = f.now.Add(40 * time.Hour)
 	f.shows("/", "no longer tonight's", "was not looked at for more than 36 hours")
