@@ -83,25 +83,32 @@ func (s *server) machineNamed(r *http.Request) (drift.MachineRecord, error) {
 	return m, nil
 }
 
-// moment reads ?at=, and refuses a time from which nothing is known of the machine. Zero is now.
-func (s *server) moment(r *http.Request, m drift.MachineRecord) (time.Time, error) {
+// moment reads ?at=, and refuses a time from which nothing is known of the machine. Zero is now. Since is from
+// when each facet was as it was at that time.
+func (s *server) moment(r *http.Request, m drift.MachineRecord) (_ time.Time, since map[inventory.Facet]time.Time, _ error) {
 	here := link("/machines", m.Machine.Name)
 	t, err := parseAt(r.URL.Query().Get("at"))
 	if err != nil {
-		return t, unreadable(err.Error()+".", here, "The machine as it is now")
+		return t, nil, unreadable(err.Error()+".", here, "The machine as it is now")
 	}
 	if t.IsZero() {
-		return t, nil
+		return t, nil, nil
 	}
 	stretches, err := s.read.History(r.Context(), m.Row)
 	if err != nil {
-		return t, fmt.Errorf("read the history of %q: %w", m.Machine.Name, err)
+		return t, nil, fmt.Errorf("read the history of %q: %w", m.Machine.Name, err)
 	}
-	if !slices.ContainsFunc(stretches, func(st drift.Stretch) bool { return !st.From.After(t) }) {
-		return t, missing(fmt.Sprintf("%s had not been seen at %s; it became known on %s.", visible(m.Machine.Name), t.Format(exactForm),
+	since = map[inventory.Facet]time.Time{}
+	for _, st := range stretches { // oldest first
+		if !st.From.After(t) {
+			since[st.Facet] = st.From
+		}
+	}
+	if len(since) == 0 {
+		return t, nil, missing(fmt.Sprintf("%s had not been seen at %s; it became known on %s.", visible(m.Machine.Name), t.Format(exactForm),
 			m.FirstSeen.UTC().Format(exactForm)), here, "The machine as it is now")
 	}
-	return t, nil
+	return t, since, nil
 }
 
 func (s *server) machine(w http.ResponseWriter, r *http.Request) error {
@@ -110,7 +117,7 @@ func (s *server) machine(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	moment, err := s.moment(r, m)
+	moment, since, err := s.moment(r, m)
 	if err != nil {
 		return err
 	}
@@ -134,7 +141,7 @@ func (s *server) machine(w http.ResponseWriter, r *http.Request) error {
 	page.HistoryHref = link("/machines", m.Machine.Name, "/history")
 	page.SnapshotHref = link("/machines", m.Machine.Name, "/snapshot.json", query("at", page.At))
 	page.Notices = machineNotices(m, moment, now)
-	page.list(r, m, snap, findings, !moment.IsZero(), now)
+	page.list(r, m, snap, findings, since, now)
 
 	slices.SortStableFunc(findings, func(a, b drift.FindingRecord) int { return cmp.Compare(b.Change.Severity, a.Change.Severity) })
 	page.DriftHref = "/drift" + query("machine", visible(m.Machine.Name))
@@ -144,7 +151,11 @@ func (s *server) machine(w http.ResponseWriter, r *http.Request) error {
 			page.DriftMore = len(findings) - mostDrift
 			break
 		}
-		page.Drift = append(page.Drift, rowOf(page.clip, drift.Drift{Change: f.Change, Findings: []drift.FindingRecord{f}}, now))
+		row := rowOf(page.clip, drift.Drift{Change: f.Change, Findings: []drift.FindingRecord{f}}, now)
+		if !f.ResolvedAt.IsZero() { // it was there then
+			row.State = "resolved " + at(f.ResolvedAt, now).Text
+		}
+		page.Drift = append(page.Drift, row)
 	}
 	switch {
 	case len(findings) > 0:
@@ -210,7 +221,8 @@ func (p *machinePage) identify(m drift.MachineRecord, all []drift.MachineRecord,
 }
 
 // list fills in the facets, and the items of the one that is chosen.
-func (p *machinePage) list(r *http.Request, m drift.MachineRecord, snap inventory.Snapshot, findings []drift.FindingRecord, past bool, now time.Time) {
+func (p *machinePage) list(r *http.Request, m drift.MachineRecord, snap inventory.Snapshot, findings []drift.FindingRecord, since map[inventory.Facet]time.Time, now time.Time) {
+	past := since != nil
 	chosen := inventory.Facet(r.URL.Query().Get("facet"))
 	if chosen == "" {
 		chosen = inventory.OS
@@ -242,6 +254,7 @@ func (p *machinePage) list(r *http.Request, m drift.MachineRecord, snap inventor
 		}
 		row.Words = p.clip.line(gapText(f, last, now), 300)
 		if past {
+			row.Changed = at(since[f.Facet], now)
 			row.Status, row.Words, row.Whole = "from history", "as it was read then; how much of it could be read is not kept", true
 		}
 		if o.State != nil {
@@ -339,7 +352,7 @@ func (s *server) snapshot(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	moment, err := s.moment(r, m)
+	moment, _, err := s.moment(r, m)
 	if err != nil {
 		return err
 	}

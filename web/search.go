@@ -84,6 +84,7 @@ func (s *server) search(w http.ResponseWriter, r *http.Request) error {
 		page.Wrong = "As a question about items it cannot be read: " + visible(err.Error()) + "."
 	}
 	if !page.IsQuery {
+		page.Notices = blindSpots(here(all), s.now())
 		if err := s.findText(r, &page, q, all); err != nil {
 			return err
 		}

@@ -275,7 +275,7 @@ func TestAMachineShowsWhatIsKnownAndWhatIsNot(t *testing.T) {
 func TestAMachineCanBeSeenAsItWas(t *testing.T) {
 	t.Parallel()
 	f := story(t)
-	f.shows("/machines/web-3?at=2026-10-28&facet=services", "This is the machine as it was at 2026-10-28 23:59 UTC", "telnet.socket", "1 change at that time")
+	f.shows("/machines/web-3?at=2026-10-28&facet=services", "This is the machine as it was at 2026-10-28 23:59 UTC", "telnet.socket", "1 change at that time", "resolved 2026-10-29", "3 2026-10-28")
 	f.shows("/machines/web-3?at=2026-10-30&facet=services", "!telnet.socket")
 	var then struct {
 		TakenAt      time.Time `json:"taken_at"`
