@@ -40,6 +40,7 @@ if [ "$what" = test ]; then
 	need rpmbuild rpm
 	need vercmp makepkg
 	need shellcheck shellcheck
+	need chromium chromium
 fi
 
 [ -z "$missing" ] && exit 0

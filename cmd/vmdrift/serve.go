@@ -23,6 +23,7 @@ import (
 	"github.com/vmdrift/vmdrift/internal/worker"
 	"github.com/vmdrift/vmdrift/inventory"
 	"github.com/vmdrift/vmdrift/store"
+	"github.com/vmdrift/vmdrift/web"
 )
 
 // A service holds the flags of a process that goes on until it is told to stop.
@@ -40,7 +41,7 @@ type service struct {
 func (a *app) addService(c *cobra.Command, listen string) *service {
 	s := &service{app: a}
 	f := c.Flags()
-	f.StringVar(&s.listen, "listen", listen, "`address` for /metrics, /healthz and /readyz (host:port; empty for none)")
+	f.StringVar(&s.listen, "listen", listen, "`address` for the dashboard, /metrics, /healthz and /readyz (host:port; empty for none)")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json, on standard error")
 	f.StringSliceVar(&s.zones, "zone", []string{drift.DefaultZone}, "network `zones` whose machines are scanned here: the label zone says in which a machine is")
 	f.IntVar(&s.slots, "slots", defaultConcurrency, "machines scanned at once, per zone")
@@ -163,11 +164,18 @@ func (s *service) run(ctx context.Context, central bool) error {
 	if err != nil {
 		return err
 	}
-	web, err := s.serveHTTP(ctx, st, m.Handler())
+	var dashboard http.Handler
+	if central {
+		dashboard = web.New(web.Options{
+			Service: svc, Reader: st, Version: programVersion(), Log: a.log,
+			Banner: "Open to read for everybody on this host: there are no logins yet, so vmdrift shows it on loopback only.",
+		})
+	}
+	down, err := s.serveHTTP(ctx, st, m.Handler(), dashboard)
 	if err != nil {
 		return err
 	}
-	defer web()
+	defer down()
 	if err := w.Start(ctx); err != nil {
 		return err
 	}
@@ -227,7 +235,7 @@ func (s *service) logger() *slog.Logger {
 }
 
 // serveHTTP listens, if it is to, and returns what ends that.
-func (s *service) serveHTTP(ctx context.Context, st *store.Store, metrics http.Handler) (func(), error) {
+func (s *service) serveHTTP(ctx context.Context, st *store.Store, metrics, dashboard http.Handler) (func(), error) {
 	if s.listen == "" {
 		return func() {}, nil
 	}
@@ -252,6 +260,7 @@ func (s *service) serveHTTP(ctx context.Context, st *store.Store, metrics http.H
 		}
 		fmt.Fprintln(w, "ok")
 	})
+	mux.Handle("/", onLoopback(l.Addr(), dashboard))
 	server := &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.app.log.Handler(), slog.LevelDebug),
@@ -264,6 +273,30 @@ func (s *service) serveHTTP(ctx context.Context, st *store.Store, metrics http.H
 			_ = server.Close()
 		}
 	}, nil
+}
+
+// onLoopback lets in those who ask on loopback and call it so: a page elsewhere whose name leads here asks with
+// that name. A nil handler has nothing to show.
+func onLoopback(listens net.Addr, dashboard http.Handler) http.Handler {
+	tcp, ok := listens.(*net.TCPAddr)
+	open := ok && tcp.IP.IsLoopback() && dashboard != nil
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		ip := net.ParseIP(strings.Trim(host, "[]"))
+		switch {
+		case dashboard == nil:
+			http.Error(w, "There is no dashboard here: vmdrift serve has it. See /metrics, /healthz and /readyz.", http.StatusNotFound)
+		case !open:
+			http.Error(w, "The dashboard has no logins yet, so it is shown on loopback only: vmdrift serve --listen 127.0.0.1:9120, reached by ssh -L. See /metrics, /healthz and /readyz.", http.StatusForbidden)
+		case host != "localhost" && (ip == nil || !ip.IsLoopback()):
+			http.Error(w, "The dashboard answers to localhost and 127.0.0.1 only.", http.StatusMisdirectedRequest)
+		default:
+			dashboard.ServeHTTP(w, r)
+		}
+	})
 }
 
 // current is the configuration as it stands in the file now. One that cannot be read leaves the last one in force.

@@ -28,6 +28,7 @@ var may = map[string][]string{
 	"collector/aws":       {"collector", "inventory"},
 	"collector/vsphere":   {"collector", "inventory"},
 	"drift":               {"inventory", "baseline", "collector", "internal/cron"},
+	"web":                 {"inventory", "baseline", "collector", "drift"},
 	"migrations":          {},
 	"store":               {"drift", "collector", "baseline", "inventory", "migrations"},
 	"internal/config":     {"internal/cron"},
@@ -45,7 +46,7 @@ var may = map[string][]string{
 	"cmd/vmdrift": {
 		"inventory", "baseline", "collector", "collector/guest", "collector/ssh", "collector/local", "collector/hosts",
 		"collector/aws", "collector/vsphere",
-		"drift", "store", "internal/config", "internal/metrics", "internal/notify", "internal/worker", "internal/embeddedpg", "internal/simcenter", "internal/simvm",
+		"drift", "store", "web", "internal/config", "internal/metrics", "internal/notify", "internal/worker", "internal/embeddedpg", "internal/simcenter", "internal/simvm",
 	},
 }
 
