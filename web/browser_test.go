@@ -162,7 +162,7 @@ func TestPagesInABrowser(t *testing.T) {
 		visit(t, f, map[string]string{
 			"overview": "/", "drift": "/drift", "drift-one": "/drift/" + f.id("deb/openssl:amd64"), "drift-unknown": "/drift/" + f.id("tcp/0.0.0.0:4444"),
 			"machines": "/machines", "machine": "/machines/web-3", "machine-items": "/machines/web-2?facet=ports", "machine-then": "/machines/web-3?at=2026-10-28&facet=services",
-			"history": "/machines/web-3/history", "baselines": "/baselines", "baseline": "/baselines/web", "runs": "/runs", "search": "/search",
+			"history": "/machines/web-3/history", "baselines": "/baselines", "baseline": "/baselines/web", "runs": "/runs", "run": f.lastRun(), "search": "/search",
 			"search-items": "/search?q=" + url.QueryEscape("ports process=nc"), "search-text": "/search?q=web",
 		})
 	})

@@ -47,6 +47,14 @@ func (f *fleet) handler() http.Handler {
 	})
 }
 
+// lastRun is the page of the last run.
+func (f *fleet) lastRun() string {
+	f.t.Helper()
+	runs, err := f.st.ListRuns(f.t.Context(), 1)
+	f.must(err)
+	return fmt.Sprintf("/runs/%d", runs[0].ID)
+}
+
 // get asks for a page.
 func (f *fleet) get(path string) *httptest.ResponseRecorder {
 	f.t.Helper()

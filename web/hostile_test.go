@@ -83,7 +83,7 @@ func TestHostileTextIsTextEverywhere(t *testing.T) {
 		"/", "/?by=role", "/?by=env", "/?by=" + url.QueryEscape(formula), "/drift?state=all", "/drift?q=" + url.QueryEscape(markup), "/drift?label=" + url.QueryEscape("role=x"),
 		"/drift.csv", "/drift.json", "/machines?gone=1", "/machines?q=" + url.QueryEscape(hidden), "/machines/" + name, "/machines/" + name + "/history", "/machines/" + name + "/snapshot.json",
 		"/machines/" + url.PathEscape(formula), "/machines/" + name + "?facet=users", "/machines/" + name + "?facet=groups", "/machines/" + name + "?facet=users&q=" + url.QueryEscape(markup),
-		"/baselines", "/baselines/web?facet=users", "/runs", "/search?q=" + url.QueryEscape(markup+hidden), "/search?q=script", "/search?q=" + url.QueryEscape("users uid=0"),
+		"/baselines", "/baselines/web?facet=users", "/runs", f.lastRun(), "/search?q=" + url.QueryEscape(markup+hidden), "/search?q=script", "/search?q=" + url.QueryEscape("users uid=0"),
 		"/search?q=" + url.QueryEscape(`ports "`+markup+hidden+`"=1`), "/search?q=" + url.QueryEscape("ports port=1"),
 		"/drift/" + url.PathEscape(markup+hidden), "/machines/" + url.PathEscape("x"+markup+hidden), "/baselines/" + url.PathEscape(markup+hidden), "/machines/" + name + "?at=" + url.QueryEscape(markup+hidden),
 		"/drift?severity=" + url.QueryEscape(markup+hidden), "/drift?baseline=" + url.QueryEscape(markup+hidden), "/machines?outcome=" + url.QueryEscape(markup+hidden), "/baselines/web?revision=" + url.QueryEscape(markup+hidden),

@@ -215,6 +215,9 @@ func runNotices(runs []drift.Run, now time.Time) []notice {
 	if len(runs) == 0 {
 		return []notice{{Level: "warn", Text: "No run is on record: what is known of machines was put in by hand."}}
 	}
+	if len(runs) > 1 && runs[0].State == drift.RunPlanned { // it has seen nothing, and changed nothing
+		runs = runs[1:]
+	}
 	last, since := runs[0], at(runs[0].StartedAt, now).Text
 	var out []notice
 	add := func(level, format string, args ...any) {
@@ -225,13 +228,15 @@ func runNotices(runs []drift.Run, now time.Time) []notice {
 		add("bad", "The last run, begun %s, was interrupted: its process died. What it had not reached is as it was seen before.", since)
 	case drift.RunCancelled:
 		add("warn", "The last run, begun %s, was cancelled: what it had not reached is as it was seen before.", since)
+	case drift.RunOverdue:
+		add("bad", "The last run, begun %s, did not end in time: what it had not reached is as it was seen before.", since)
 	case drift.RunRunning:
 		add("note", "A run is going on, begun %s: what is shown changes as it goes.", since)
 	}
 	if ago := now.Sub(last.StartedAt); ago > staleAfter {
 		add("bad", "The last run began %s: what is shown is no longer tonight's.", since)
 	}
-	if seen, tried := seenBy(last), triedBy(last); last.State != drift.RunRunning && last.Planned > 0 && seen < last.Planned {
+	if seen, tried := seenBy(last), triedBy(last); last.State.Ended() && last.Planned > 0 && seen < last.Planned {
 		level := "warn"
 		if (last.Planned-seen)*10 >= last.Planned*3 {
 			level = "bad"

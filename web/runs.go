@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vmdrift/vmdrift/collector"
@@ -25,6 +26,8 @@ type runRow struct {
 	Rest     string // how the rest of the bar is to be taken: "unseen", or "none" while it is running
 	Outcomes []outcomeCount
 	Missed   string // planned and not tried; empty if none, or while it runs
+	Href     string
+	Alarm    string // why it saw less than it should; empty if it did not
 }
 
 type outcomeCount struct {
@@ -39,8 +42,18 @@ const mostRuns = 100
 
 type runsPage struct {
 	base
-	Rows []runRow
-	More bool
+	Schedules []scheduleRow
+	Rows      []runRow
+	More      bool
+}
+
+// A scheduleRow is a schedule: when it is due, and how its last run went.
+type scheduleRow struct {
+	Name, Cron, Zone, Scope string
+	Next                    moment
+	Paused                  bool
+	Last                    *runRow // nil if none has ended
+	Success                 moment
 }
 
 func (s *server) runs(w http.ResponseWriter, r *http.Request) error {
@@ -49,6 +62,13 @@ func (s *server) runs(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("list runs: %w", err)
 	}
 	page := runsPage{base: s.base("Runs", "runs")}
+	schedules, err := s.svc.Schedules(r.Context())
+	if err != nil {
+		return fmt.Errorf("read schedules: %w", err)
+	}
+	for _, sched := range schedules {
+		page.Schedules = append(page.Schedules, scheduleRowOf(sched, s.now()))
+	}
 	if len(runs) > 0 {
 		for _, n := range runNotices(runs, s.now()) {
 			n.Href = "" // it is here
@@ -64,10 +84,33 @@ func (s *server) runs(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, http.StatusOK, "runs", page)
 }
 
+func scheduleRowOf(sched drift.Schedule, now time.Time) scheduleRow {
+	row := scheduleRow{
+		Name: cut(visible(sched.Name), 60), Cron: visible(sched.Spec.Cron), Zone: visible(sched.Spec.TimeZone), Scope: "all machines", Paused: sched.Paused, Next: at(sched.NextAt, now),
+	}
+	if row.Zone == "" {
+		row.Zone = "UTC"
+	}
+	if sched.Spec.Where != "" {
+		row.Scope = cut(visible(sched.Spec.Where), 80)
+	}
+	if len(sched.Spec.Sources) > 0 {
+		row.Scope += " of " + cut(visible(strings.Join(sched.Spec.Sources, ", ")), 80)
+	}
+	if sched.Last != nil {
+		last := runRowOf(*sched.Last, now)
+		row.Last = &last
+	}
+	if sched.LastSuccess != nil {
+		row.Success = at(sched.LastSuccess.FinishedAt, now)
+	}
+	return row
+}
+
 func runRowOf(r drift.Run, now time.Time) runRow {
 	row := runRow{
-		Rest: "unseen",
-		ID:   int64(r.ID), Trigger: cut(visible(r.Trigger), 40), State: string(r.State), Started: at(r.StartedAt, now),
+		Rest: "unseen", Href: fmt.Sprintf("/runs/%d", r.ID),
+		ID: int64(r.ID), Trigger: cut(visible(r.Trigger), 40), State: string(r.State), Started: at(r.StartedAt, now),
 		Seen: number(seenBy(r)), Planned: number(r.Planned), Share: percent(seenBy(r), r.Planned),
 	}
 	switch r.State {
@@ -78,12 +121,14 @@ func runRowOf(r drift.Run, now time.Time) runRow {
 		}
 	case drift.RunCancelled:
 		row.Level = "warn"
-	case drift.RunRunning:
+	case drift.RunRunning, drift.RunPlanned:
 		row.Level = "note"
 	default:
 		row.Level = "bad"
 	}
-	if r.FinishedAt.IsZero() {
+	if r.State == drift.RunPlanned {
+		row.Rest, row.Took = "none", "not begun"
+	} else if r.FinishedAt.IsZero() {
 		row.Rest = "none"
 		row.Took = "running for " + lasted(now.Sub(r.StartedAt))
 	} else {
@@ -91,6 +136,9 @@ func runRowOf(r drift.Run, now time.Time) runRow {
 		if n := r.Planned - triedBy(r); n > 0 {
 			row.Missed = number(n)
 		}
+	}
+	if r.Queued {
+		row.Alarm = visible(r.Alarm())
 	}
 	for _, o := range slices.Sorted(maps.Keys(r.Outcomes)) {
 		if r.Outcomes[o] > 0 {

@@ -59,6 +59,7 @@ func New(o Options) http.Handler {
 		"/baselines":                     s.baselines,
 		"/baselines/{name}":              s.baseline,
 		"/runs":                          s.runs,
+		"/runs/{id}":                     s.run,
 		"/search":                        s.search,
 		"/assets/{name}":                 s.asset,
 		"/":                              s.nowhere,

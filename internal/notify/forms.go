@@ -131,7 +131,7 @@ func alerts(m Message) any {
 	of := func(n News) alert {
 		return alert{
 			Labels: map[string]string{
-				"alertname": "VMDrift", "severity": n.Severity, "facet": string(n.Facet), "key": cut(n.Key, 200), "op": string(n.Op), "change": strconv.FormatInt(n.Change, 10),
+				"alertname": "VMDrift", "severity": n.Severity, "facet": string(n.Facet), "key": cut(n.Key, 200), "op": string(n.Op), "drift": n.Drift,
 			},
 			Annotations: map[string]string{"summary": n.Text, "machines": n.where()},
 			StartsAt:    n.Since, URL: n.Link,

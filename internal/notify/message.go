@@ -54,7 +54,7 @@ type OutcomeNum struct {
 
 // News is one drift that is new, or gone.
 type News struct {
-	Change       int64           `json:"change"` // id
+	Drift        string          `json:"drift"` // id, as drift list shows it
 	Severity     string          `json:"severity"`
 	Facet        inventory.Facet `json:"facet"`
 	Key          string          `json:"key"`
@@ -108,7 +108,7 @@ func (c Channel) list(all []drift.Drift) ([]News, int) {
 			break
 		}
 		n := News{
-			Change: int64(d.Findings[0].ChangeID), Severity: d.Change.Severity.String(), Facet: d.Change.Facet, Key: d.Change.Key, Op: d.Change.Op,
+			Drift: d.Change.Digest().String()[:10], Severity: d.Change.Severity.String(), Facet: d.Change.Facet, Key: d.Change.Key, Op: d.Change.Op,
 			Text: lineOf(d.Change), Since: d.FirstSeen(), Baseline: d.Findings[0].Baseline,
 		}
 		for i, f := range d.Findings {
@@ -119,7 +119,7 @@ func (c Channel) list(all []drift.Drift) ([]News, int) {
 			n.Machines = append(n.Machines, f.MachineName)
 		}
 		if c.Link != "" {
-			n.Link = fmt.Sprintf("%s/drift/%d", strings.TrimRight(c.Link, "/"), n.Change)
+			n.Link = fmt.Sprintf("%s/drift/%s", strings.TrimRight(c.Link, "/"), n.Drift)
 		}
 		out = append(out, n)
 	}

@@ -128,7 +128,7 @@ func TestAWebhookIsSignedAndKnownByItsID(t *testing.T) {
 	if h.Get("Authorization") != "Bearer t0ken" || h.Get("Webhook-Id") == "" || h.Get("Webhook-Id") != r.heads[1].Get("Webhook-Id") {
 		t.Errorf("headers %v", h)
 	}
-	if first := got["opened"].([]any)[0].(map[string]any); first["link"] != "https://vmdrift.example.com/drift/2" || first["severity"] != "low" {
+	if first := got["opened"].([]any)[0].(map[string]any); first["link"] != "https://vmdrift.example.com/drift/"+first["drift"].(string) || first["severity"] != "low" {
 		t.Errorf("%v", first)
 	}
 }
