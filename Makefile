@@ -5,7 +5,7 @@
 GO      ?= $(shell command -v go || echo /usr/local/go/bin/go)
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: help build demo test check bench schemas packages
+.PHONY: help build demo test check bench schemas packages screenshots
 
 help: ## What there is to do
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -34,6 +34,11 @@ bench: ## Run the benchmarks whose figures the README quotes
 schemas: build ## Write the JSON Schemas into docs/schemas
 	@mkdir -p docs/schemas
 	@for s in $$(bin/vmdrift schema --list); do bin/vmdrift schema $$s >docs/schemas/$$s.schema.json; done
+
+screenshots: ## Write pictures of every page of the dashboard into .cache/screenshots
+	@scripts/need.sh test
+	@mkdir -p .cache/screenshots
+	VMDRIFT_SCREENSHOTS=$(CURDIR)/.cache/screenshots $(GO) test -count=1 -run Browser ./web
 
 ARCH ?= $(shell $(GO) env GOARCH)
 

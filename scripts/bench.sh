@@ -1,6 +1,6 @@
 #!/bin/sh
 # bench.sh: the figures that the README quotes. Trust ratios, bytes and rows; times
-# vary with what else the machine does. About eight minutes on two cores.
+# vary with what else the machine does. About twelve minutes on two cores.
 set -eu
 go=${GO:-go}
 
@@ -24,6 +24,9 @@ bench 'vCenter: 10,000 machines listed, beside one bare call for the same proper
 	-timeout 20m -benchtime 2x -bench '^BenchmarkList10000$' ./collector/vsphere
 bench 'Store: disk (bytes per VM-night), quiet night, cold ingest' -timeout 20m -benchtime 1x \
 	-bench '^Benchmark(DiskPerVMNight|QuietNight|ColdIngest)$' ./store
+bench 'A quiet night of 10,000 machines through the queue and the database' -timeout 20m -benchtime 1x -bench '^BenchmarkNight10000$' ./internal/worker
+bench 'One run by one, two and four worker processes' -timeout 20m -benchtime 1x -bench '^BenchmarkWorkers$' ./cmd/vmdrift
+bench 'A thousand SSH handshakes, 200 at once, beside a bare client' -timeout 10m -benchtime 1x -bench '^BenchmarkThousandHandshakes$' ./collector/ssh
 bench 'Store: find' -timeout 20m -benchtime 20x -bench '^BenchmarkFind$' ./store
 
 [ -z "$missed" ] || { echo; echo "These miss a bound:$missed" >&2; exit 1; }
