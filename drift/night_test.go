@@ -322,7 +322,19 @@ func TestWhatBefellAFindingIsKept(t *testing.T) {
 	if strings.Join(got, " ") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, " "), want)
 	}
-	fs, err = f.svc.Findings(t.Context(), drift.FindingQuery{})
+	f.night(f.result("web-1", "tcp/0.0.0.0:22"), f.result("web-2", "tcp/0.0.0.0:22"), f.result("web-3", "tcp/0.0.0.0:22"))
+	f.night(f.result("web-1", "tcp/0.0.0.0:22", "tcp/0.0.0.0:4444"), f.result("web-2", "tcp/0.0.0.0:22", "tcp/0.0.0.0:4444"), f.result("web-3", "tcp/0.0.0.0:22", "tcp/0.0.0.0:4444"))
+	happenings, err := f.svc.Happenings(t.Context(), fs[0].ChangeID)
+	if err != nil || len(happenings) != 11 {
+		t.Fatalf("%d happenings, %v", len(happenings), err)
+	}
+	for i, want := range []string{"opened web-2 web-3", "reopened web-1", "resolved web-1"} {
+		if got := string(happenings[i].Kind) + " " + strings.Join(happenings[i].Machines, " "); got != want {
+			t.Errorf("happening %d: %s, want %s", i, got, want)
+		}
+	}
+	f.night(f.result("web-2", "tcp/0.0.0.0:22"), f.result("web-3", "tcp/0.0.0.0:22"))
+	fs, err = f.svc.Findings(t.Context(), drift.FindingQuery{States: drift.Live()})
 	if err != nil || len(fs) != 1 || !fs[0].Flapping(f.now) || fs[0].Flapping(f.now.AddDate(0, 0, 30)) {
 		t.Errorf("%d findings, %v; flapping %v", len(fs), err, fs[0].Flapping(f.now))
 	}

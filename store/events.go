@@ -49,7 +49,7 @@ func (s *Store) Events(ctx context.Context, change drift.ChangeID, machines []dr
 		SELECT e.at, e.run_id, e.machine_id, m.name AS machine, e.event, e.by, e.note
 		FROM finding_events e JOIN machines m ON m.id = e.machine_id
 		WHERE e.change_id = $1 AND ($2::integer[] IS NULL OR e.machine_id = ANY($2))
-		ORDER BY e.at DESC, m.name
+		ORDER BY e.at DESC, e.event, e.run_id, e.by, e.note, m.name
 		LIMIT 10000`, int32(change), ids)
 	found, err := collect(rows, err, pgx.RowToStructByName[row])
 	if err != nil {

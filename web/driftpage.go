@@ -13,6 +13,8 @@ import (
 
 type driftPage struct {
 	base
+	History            []happening
+	Older              string // how much of the history is not shown
 	ID                 string
 	Severity, Facet    string
 	Op, Sign, Sentence string
@@ -95,6 +97,17 @@ func (s *server) drift(w http.ResponseWriter, r *http.Request) error {
 	}
 	first, last := spanOf(d)
 	page.Opened, page.LastSeen = at(first, now), at(last, now)
+	history, err := s.svc.Happenings(r.Context(), d.Findings[0].ChangeID)
+	if err != nil {
+		return fmt.Errorf("read what befell a drift: %w", err)
+	}
+	for i, h := range history {
+		if i == mostHappenings {
+			page.Older = number(len(history) - i)
+			break
+		}
+		page.History = append(page.History, happeningOf(page.clip, h, now))
+	}
 	machines := byName(all)
 	from, to, pager := pageOf(r, len(d.Findings), listSize)
 	page.Pager = pager
@@ -247,4 +260,26 @@ func notKnownOf(d drift.Drift, all []drift.MachineRecord) []drift.Unknown {
 		}
 	}
 	return q.Unknown(ask, time.Time{})
+}
+
+// mostHappenings is how much of a drift's history is shown.
+const mostHappenings = 30
+
+// A happening is what befell the drift at one time.
+type happening struct {
+	At              moment
+	What, On, By    string
+	Run             string // link to the run that found it; empty if none did
+	RunText, Remark string
+}
+
+func happeningOf(c *clipper, h drift.Happening, now time.Time) happening {
+	out := happening{At: at(h.At, now), What: string(h.Kind), On: c.line(h.Machines[0], 80), By: c.line(h.By, 60), Remark: c.line(h.Note, 200)}
+	if len(h.Machines) > 1 {
+		out.On = count(len(h.Machines), "machine", "machines")
+	}
+	if h.Run != 0 {
+		out.Run, out.RunText = fmt.Sprintf("/runs/%d", h.Run), fmt.Sprintf("run %d", h.Run)
+	}
+	return out
 }

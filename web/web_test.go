@@ -243,7 +243,7 @@ func TestADriftShowsBothSidesAndWhatToDo(t *testing.T) {
 	if body := f.page("/drift/" + id); !strings.Contains(body, "<mark>5</mark>-1~deb12u<mark>1</mark>") && !strings.Contains(body, "<mark>5-1~deb12u1</mark>") {
 		t.Error("the difference is not marked")
 	}
-	f.shows("/drift/"+f.id("deb/nmap:amd64"), "acknowledged by ann", "for the audit, until Friday", "--undo", "no such item", "7.93+dfsg1-1")
+	f.shows("/drift/"+f.id("deb/nmap:amd64"), "acknowledged by ann", "What befell it", "opened", "for the audit, until Friday", "--undo", "no such item", "7.93+dfsg1-1")
 	f.shows("/drift/"+f.id("telnet.socket"), "resolved", "It is resolved everywhere", "!vmdrift drift ack")
 	// web-3 could not say whose sockets it has, so nobody knows whether this one is there as it is on web-2.
 	f.shows("/drift/"+f.id("tcp/0.0.0.0:4444"), "Not known of 1 machine", "web-3: process, user could not be read of all ports")

@@ -239,7 +239,11 @@ Exit status: 0 it is resolved everywhere, 1 it is there, 2 trouble.`,
 			if err != nil {
 				return err
 			}
-			err = a.printFindings(found, func(w io.Writer) { a.writeDrift(w, drift.Group(found)[0]) })
+			history, err := svc.Happenings(c.Context(), found[0].ChangeID)
+			if err != nil {
+				return err
+			}
+			err = a.printFindings(found, func(w io.Writer) { a.writeDrift(w, drift.Group(found)[0], history) })
 			if err != nil {
 				return err
 			}
@@ -248,7 +252,10 @@ Exit status: 0 it is resolved everywhere, 1 it is there, 2 trouble.`,
 	}
 }
 
-func (a *app) writeDrift(w io.Writer, d drift.Drift) {
+// mostHappenings is how much of a drift's history is shown.
+const mostHappenings = 20
+
+func (a *app) writeDrift(w io.Writer, d drift.Drift, history []drift.Happening) {
 	st, now := a.style, time.Now()
 	fmt.Fprintf(w, "%s  %s %s  %s\n\n", st.severity(d.Change.Severity, d.Change.Severity.String()), d.Change.Facet, st.bold(d.Change.Key), d.Change.Op)
 	t, flush := columns(w)
@@ -271,9 +278,39 @@ func (a *app) writeDrift(w io.Writer, d drift.Drift) {
 		if f.Reopened > 0 {
 			state += fmt.Sprintf(" (came back %s)", count(f.Reopened, "time", "times"))
 		}
+		if f.Flapping(now) {
+			state += ", comes and goes"
+		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s@%d\n", f.MachineName, state, when(f.FirstSeen, now), when(f.LastSeen, now), f.Baseline, f.Revision)
 	}
 	flush()
+	if len(history) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
+	t, flush = columns(w)
+	defer flush()
+	fmt.Fprintln(t, "WHEN\tWHAT\tON\tBY")
+	for i, h := range history {
+		if i == mostHappenings {
+			fmt.Fprintf(t, "…\t%d more\t\t\n", len(history)-i)
+			break
+		}
+		on := h.Machines[0]
+		if len(h.Machines) > 1 {
+			on = count(len(h.Machines), "machine", "machines")
+		}
+		by := "another baseline"
+		switch {
+		case h.By != "" && h.Note != "":
+			by = h.By + ": " + h.Note
+		case h.By != "" || h.Kind == drift.EventReleased:
+			by = either(h.By, "-")
+		case h.Run != 0:
+			by = fmt.Sprintf("run %d", h.Run)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", h.At.Local().Format("2006-01-02 15:04"), h.Kind, on, by)
+	}
 }
 
 // findingsOf returns those of the one drift whose id begins like that.
