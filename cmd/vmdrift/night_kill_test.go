@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -38,8 +39,12 @@ type night struct {
 
 const nightMachines = 40
 
-func newNight(t testing.TB) *night {
+func newNight(t testing.TB) *night { return newNightOn(t, func(string) {}) }
+
+// newNightOn prepares the folder in which the database will be.
+func newNightOn(t testing.TB, prepare func(pgDir string)) *night {
 	dir := shortDir(t)
+	prepare(filepath.Join(dir, "pg"))
 	n := &night{killed: &killed{t: t, dir: dir}, pgDir: filepath.Join(dir, "pg"), mu: &sync.Mutex{}, told: map[string]int{}}
 	server, err := embeddedpg.Start(t.Context(), n.pgDir, nil)
 	if err != nil {
@@ -320,4 +325,48 @@ func TestARunOutlivesWhatBefallsItsProcesses(t *testing.T) {
 			befall(t, newNight(t))
 		})
 	}
+}
+
+// The disk of the private cluster fills up in the middle of a run, and has room again later.
+func TestARunOutlivesAFullDisk(t *testing.T) {
+	t.Parallel()
+	n := newNightOn(t, func(dir string) {
+		if err := os.Mkdir(dir, 0o711); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=160m,mode=0711"); err != nil {
+			t.Skipf("NOT COVERED HERE: a full disk, since no file system can be mounted: %v", err)
+		}
+		t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	})
+	n.start("serve", "--listen", "")
+	n.start("work")
+	id := n.begin(5)
+	filler, err := os.Create(filepath.Join(n.pgDir, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := make([]byte, 1<<20)
+	for err == nil {
+		_, err = filler.Write(block)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	for err = nil; err == nil; { // and the last bytes
+		_, err = filler.Write(block[:512])
+	}
+	time.Sleep(4 * time.Second)
+	if err := os.Remove(filler.Name()); err != nil {
+		t.Fatal(err)
+	}
+	_ = filler.Close()
+	n.again("start the database, if it went down", func(ctx context.Context) (bool, error) {
+		again, err := embeddedpg.Start(ctx, n.pgDir, nil)
+		if err == nil {
+			t.Cleanup(func() { _ = again.Stop() })
+		}
+		return err == nil, err
+	})
+	n.check(id)
 }

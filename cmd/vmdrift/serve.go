@@ -20,6 +20,7 @@ import (
 	"github.com/vmdrift/vmdrift/internal/config"
 	"github.com/vmdrift/vmdrift/internal/embeddedpg"
 	"github.com/vmdrift/vmdrift/internal/metrics"
+	"github.com/vmdrift/vmdrift/internal/tracing"
 	"github.com/vmdrift/vmdrift/internal/worker"
 	"github.com/vmdrift/vmdrift/inventory"
 	"github.com/vmdrift/vmdrift/store"
@@ -133,6 +134,15 @@ func (s *service) run(ctx context.Context, central bool) error {
 	}
 	a := s.app
 	a.log = s.logger()
+	stopTracing, err := tracing.Start(ctx, programVersion(), a.log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		_ = stopTracing(last) // what could not be sent is lost, and said
+	}()
 	svc, st, err := a.open(ctx)
 	if err != nil {
 		return err

@@ -35,6 +35,7 @@ var may = map[string][]string{
 	"internal/cron":       {},
 	"internal/metrics":    {"baseline", "collector", "drift"},
 	"internal/notify":     {"inventory", "baseline", "collector", "drift"},
+	"internal/tracing":    {},
 	"internal/worker":     {"inventory", "collector", "drift"},
 	"internal/embeddedpg": {},
 	"internal/simvm":      {"inventory", "collector", "collector/guest"},
@@ -46,7 +47,7 @@ var may = map[string][]string{
 	"cmd/vmdrift": {
 		"inventory", "baseline", "collector", "collector/guest", "collector/ssh", "collector/local", "collector/hosts",
 		"collector/aws", "collector/vsphere",
-		"drift", "store", "web", "internal/config", "internal/metrics", "internal/notify", "internal/worker", "internal/embeddedpg", "internal/simcenter", "internal/simvm",
+		"drift", "store", "web", "internal/config", "internal/metrics", "internal/notify", "internal/tracing", "internal/worker", "internal/embeddedpg", "internal/simcenter", "internal/simvm",
 	},
 }
 

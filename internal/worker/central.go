@@ -19,7 +19,10 @@ func (b *beginWorker) NextRetry(*river.Job[beginArgs]) time.Time { return soon()
 
 // Work implements river.Worker: it lists the sources and hands the machines out.
 func (b *beginWorker) Work(ctx context.Context, job *river.Job[beginArgs]) error {
-	return stopped(ctx, b.w.o.Service.Begin(ctx, job.Args.Run, b.w.o.List))
+	own, end := span(ctx, "begin run", job.Args.Run)
+	err := b.w.o.Service.Begin(own, job.Args.Run, b.w.o.List)
+	end(err)
+	return stopped(ctx, err)
 }
 
 type closeWorker struct {
@@ -35,7 +38,9 @@ func (c *closeWorker) Work(ctx context.Context, job *river.Job[closeArgs]) error
 	if c.w.o.Channels != nil {
 		channels = c.w.o.Channels()
 	}
-	run, err := c.w.o.Service.Close(ctx, job.Args.Run, channels)
+	own, end := span(ctx, "close run", job.Args.Run)
+	run, err := c.w.o.Service.Close(own, job.Args.Run, channels)
+	end(err)
 	if err != nil {
 		return stopped(ctx, err)
 	}

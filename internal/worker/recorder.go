@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/vmdrift/vmdrift/collector"
 	"github.com/vmdrift/vmdrift/drift"
 )
@@ -107,7 +109,9 @@ func (r *recorder) try(ctx context.Context, batch []*entry) error {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		// A beginning is finished even if the process is being stopped.
 		own, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		own, end := span(own, "record machines", batch[0].run.ID, attribute.Int("vmdrift.machines", len(batch)))
 		err := r.o.Service.RecordScanned(own, batch[0].run.Run, scanned)
+		end(err)
 		cancel()
 		if err == nil || !r.temporary(err) || ctx.Err() != nil {
 			return err

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/vmdrift/vmdrift/collector"
 	"github.com/vmdrift/vmdrift/drift"
@@ -31,7 +33,7 @@ func (s *scanWorker) NextRetry(job *river.Job[scanArgs]) time.Time {
 
 // Work implements river.Worker: it scans one machine and returns when that is recorded. A crash at any point leaves the
 // machine either recorded, which the next try notices, or to be scanned again.
-func (s *scanWorker) Work(ctx context.Context, job *river.Job[scanArgs]) error {
+func (s *scanWorker) Work(ctx context.Context, job *river.Job[scanArgs]) (failure error) {
 	w, j := s.w, job.Args.ScanMachine
 	run, err := w.runs.get(ctx, j.Run)
 	if err != nil {
@@ -61,6 +63,8 @@ func (s *scanWorker) Work(ctx context.Context, job *river.Job[scanArgs]) error {
 		return again(3 * time.Second)
 	}
 	defer release()
+	ctx, end := span(ctx, "scan machine", j.Run, attribute.String("vmdrift.machine", j.Seen.Joined().Machine.Name), attribute.Int("vmdrift.try", job.Attempt))
+	defer func() { end(failure) }()
 
 	var r collector.Result
 	if job.Attempt > mostDeaths {
@@ -72,6 +76,7 @@ func (s *scanWorker) Work(ctx context.Context, job *river.Job[scanArgs]) error {
 		}
 		defer letGo()
 	}
+	trace.SpanFromContext(ctx).SetAttributes(attribute.String("vmdrift.outcome", string(r.Outcome)))
 	if r.Outcome == collector.Cancelled {
 		return stopped(ctx, run.ctx.Err())
 	}
