@@ -138,6 +138,21 @@ func TestTheOverviewAnswersTheMorningsQuestions(t *testing.T) {
 	}
 }
 
+// A finding counts on the days at whose end it was open: telnet was there for one night.
+func TestTheTrendCountsEachFindingWhileItWasOpen(t *testing.T) {
+	t.Parallel()
+	f := story(t)
+	body := f.page("/")
+	for _, part := range []string{"today, at most 7; of these high or critical: 3 today", `<th scope="row">2026-11-08</th><td class="num">7</td><td class="num">3</td>`, `<th scope="row">2026-11-01</th><td class="num">1</td><td class="num">0</td>`} {
+		if !strings.Contains(body, part) {
+			t.Errorf("the trend does not say %s", part)
+		}
+	}
+	if strings.Contains(body, `<th scope="row">2026-10-18</th>`) {
+		t.Error("the trend counts nothing on a day of which nothing is known")
+	}
+}
+
 func TestEachStateOfTheFleetHasItsOwnWords(t *testing.T) {
 	t.Parallel()
 	empty := newFleet(t)
