@@ -451,3 +451,17 @@ func TestRunsTellHowMuchWasSeen(t *testing.T) {
 	f.night(guest("a", "web", "x"), guest("b", "web", "x").failed(collector.TimedOut, "no answer"))
 	f.shows("/runs", "1 of 2", "ok 1", "timed out 1", "7 min", "The last run saw 1 of 2 machines.")
 }
+
+func TestAnotherNameOfAMachineLeadsToIt(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.night(guest("web-1", "web", "prod"), guest("web-1.example", "web", "prod"))
+	id := func(name string) inventory.MachineID { return inventory.MachineID{Source: "dc1", NativeID: "id-" + name} }
+	f.must(f.st.InTx(t.Context(), func(tx drift.Tx) error {
+		return tx.Link(t.Context(), drift.Link{From: id("web-1.example"), Into: id("web-1")})
+	}))
+	f.shows("/machines", "1 machine", "!web-1.example")
+	f.shows("/machines?gone=1", "is web-1")
+	f.shows("/machines/web-1", "Also id-web-1.example in dc1")
+	f.shows("/machines/web-1.example", "This is another name of web-1")
+}
