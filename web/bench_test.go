@@ -21,8 +21,7 @@ const benchMachines = 2000
 func BenchmarkPages(b *testing.B) {
 	f := newFleet(b)
 	sim := simfleet.New(1, benchMachines)
-	var results func(ms []*simfleet.Machine) []collector.Result
-	results = func(ms []*simfleet.Machine) []collector.Result {
+	results := func(ms []*simfleet.Machine) []collector.Result {
 		var out []collector.Result
 		for _, m := range ms {
 			r := collector.Result{Machine: m.Machine, Outcome: collector.OK, Snapshot: inventory.Snapshot{Machine: m.Machine, TakenAt: f.now, Privilege: "root"}}

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"html"
@@ -418,6 +419,18 @@ func TestWhatGoesWrongInsideIsInTheLogOnly(t *testing.T) {
 	}
 }
 
+func TestWhatTakesTooLongIsToldSo(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	w := httptest.NewRecorder()
+	f.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/drift", nil).WithContext(ctx))
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(textOf(w.Body.String()), "ask for less, or later again") {
+		t.Errorf("%d %s", w.Code, textOf(w.Body.String()))
+	}
+}
+
 func TestAssetsAreKeptByTheirContent(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -456,7 +469,9 @@ func TestAnotherNameOfAMachineLeadsToIt(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	f.night(guest("web-1", "web", "prod"), guest("web-1.example", "web", "prod"))
-	id := func(name string) inventory.MachineID { return inventory.MachineID{Source: "dc1", NativeID: "id-" + name} }
+	id := func(name string) inventory.MachineID {
+		return inventory.MachineID{Source: "dc1", NativeID: "id-" + name}
+	}
 	f.must(f.st.InTx(t.Context(), func(tx drift.Tx) error {
 		return tx.Link(t.Context(), drift.Link{From: id("web-1.example"), Into: id("web-1")})
 	}))
