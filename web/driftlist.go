@@ -70,11 +70,17 @@ func (s *server) drifts(r *http.Request, f driftFilter) ([]drift.Drift, []drift.
 	if err != nil {
 		return nil, nil, fmt.Errorf("list machines: %w", err)
 	}
+	drifts, err := s.driftsOf(r, f, ms)
+	return drifts, ms, err
+}
+
+// driftsOf returns the drifts of those machines that match.
+func (s *server) driftsOf(r *http.Request, f driftFilter, ms []drift.MachineRecord) ([]drift.Drift, error) {
 	findings, err := s.svc.Findings(r.Context(), f.query())
 	if err != nil {
-		return nil, nil, fmt.Errorf("read findings: %w", err)
+		return nil, fmt.Errorf("read findings: %w", err)
 	}
-	return f.apply(findings, byName(ms)), ms, nil
+	return f.apply(findings, byName(ms)), nil
 }
 
 // selected returns the machines that a selector selects.

@@ -53,10 +53,11 @@ func problemOf(err error) problem {
 func (s *server) handle(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := h(w, r)
-		if err == nil || r.Context().Err() != nil && errors.Is(r.Context().Err(), context.Canceled) {
+		ended := r.Context().Err()
+		if err == nil || errors.Is(ended, context.Canceled) {
 			return // answered, or nobody is there any more
 		}
-		p := problemOf(err)
+		p := problemOf(errors.Join(err, ended)) // whatever the database made of it, the time was up
 		if p.status >= http.StatusInternalServerError {
 			s.log.ErrorContext(r.Context(), "request failed", "path", inventory.Escape(r.URL.Path), "err", err)
 		}

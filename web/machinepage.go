@@ -36,7 +36,7 @@ type machinePage struct {
 	GoneText, GoneSince string
 }
 
-type alias struct{ Name, Source, NativeID, Address string }
+type alias struct{ Source, NativeID string }
 
 // A facetRow is one facet of a machine.
 type facetRow struct {
@@ -129,13 +129,13 @@ func (s *server) machine(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	all, err := s.read.ListMachines(ctx)
+	aliases, err := s.read.Aliases(ctx)
 	if err != nil {
-		return fmt.Errorf("list machines: %w", err)
+		return fmt.Errorf("read aliases: %w", err)
 	}
 
 	page := machinePage{base: s.base(cut(visible(m.Machine.Name), 80), "machines"), Name: cut(visible(m.Machine.Name), 200)}
-	page.identify(m, all, now)
+	page.identify(m, aliases, now)
 	page.Row = machineRowOf(page.clip, m, tallyOf(findings), now)
 	page.At, page.AtMoment = visible(r.URL.Query().Get("at")), at(moment, now)
 	page.HistoryHref = link("/machines", m.Machine.Name, "/history")
@@ -208,14 +208,14 @@ func tallyOf(findings []drift.FindingRecord) (t tally) {
 }
 
 // identify says which machine it is, and where else it is listed.
-func (p *machinePage) identify(m drift.MachineRecord, all []drift.MachineRecord, now time.Time) {
+func (p *machinePage) identify(m drift.MachineRecord, aliases []drift.Alias, now time.Time) {
 	p.Source, p.NativeID = p.clip.line(m.Machine.ID.Source, 80), p.clip.line(m.Machine.ID.NativeID, 120)
 	p.Address = p.clip.line(m.Machine.Address, 120)
 	p.FirstSeen, p.LastTry = at(m.FirstSeen, now), at(m.LastTried, now)
 	p.Here = link("/machines", m.Machine.Name)
-	for _, o := range all {
-		if o.SameAs == m.Machine.Name {
-			p.Others = append(p.Others, alias{p.clip.line(o.Machine.Name, 80), p.clip.line(o.Machine.ID.Source, 80), p.clip.line(o.Machine.ID.NativeID, 120), p.clip.line(o.Machine.Address, 120)})
+	for _, a := range aliases {
+		if a.Into.ID == m.Machine.ID {
+			p.Others = append(p.Others, alias{p.clip.line(a.ID.Source, 80), p.clip.line(a.ID.NativeID, 120)})
 		}
 	}
 }

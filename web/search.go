@@ -151,7 +151,7 @@ func (s *server) findText(r *http.Request, page *searchPage, q string, all []dri
 	for _, m := range found {
 		page.Machines = append(page.Machines, machineRowOf(page.clip, m, findings[m.Row], s.now()))
 	}
-	drifts, _, err := s.drifts(r, driftFilter{text: q})
+	drifts, err := s.driftsOf(r, driftFilter{text: q}, all)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 type Reader interface {
 	ListMachines(ctx context.Context) ([]drift.MachineRecord, error)
 	Machine(ctx context.Context, name string) (drift.MachineRecord, error)
+	Aliases(ctx context.Context) ([]drift.Alias, error)
 	History(ctx context.Context, m drift.MachineRow) ([]drift.Stretch, error)
 	Baselines(ctx context.Context) ([]drift.Revision, error)
 	Revisions(ctx context.Context, name string) ([]drift.Revision, error)

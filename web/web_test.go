@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"html"
@@ -135,6 +136,21 @@ func TestTheOverviewAnswersTheMorningsQuestions(t *testing.T) {
 	first, _, _ := strings.Cut(text[strings.Index(text, "What needs a person first"):], "Open drift by facet")
 	if strings.Contains(first, "nmap") {
 		t.Errorf("what somebody sees to needs nobody first: %s", first)
+	}
+}
+
+// A finding counts on the days at whose end it was open: telnet was there for one night.
+func TestTheTrendCountsEachFindingWhileItWasOpen(t *testing.T) {
+	t.Parallel()
+	f := story(t)
+	body := f.page("/")
+	for _, part := range []string{"today, at most 7; of these high or critical: 3 today", `<th scope="row">2026-11-08</th><td class="num">7</td><td class="num">3</td>`, `<th scope="row">2026-11-01</th><td class="num">1</td><td class="num">0</td>`} {
+		if !strings.Contains(body, part) {
+			t.Errorf("the trend does not say %s", part)
+		}
+	}
+	if strings.Contains(body, `<th scope="row">2026-10-18</th>`) {
+		t.Error("the trend counts nothing on a day of which nothing is known")
 	}
 }
 
@@ -403,6 +419,18 @@ func TestWhatGoesWrongInsideIsInTheLogOnly(t *testing.T) {
 	}
 }
 
+func TestWhatTakesTooLongIsToldSo(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	w := httptest.NewRecorder()
+	f.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/drift", nil).WithContext(ctx))
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(textOf(w.Body.String()), "ask for less, or later again") {
+		t.Errorf("%d %s", w.Code, textOf(w.Body.String()))
+	}
+}
+
 func TestAssetsAreKeptByTheirContent(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -435,4 +463,20 @@ func TestRunsTellHowMuchWasSeen(t *testing.T) {
 	f := newFleet(t)
 	f.night(guest("a", "web", "x"), guest("b", "web", "x").failed(collector.TimedOut, "no answer"))
 	f.shows("/runs", "1 of 2", "ok 1", "timed out 1", "7 min", "The last run saw 1 of 2 machines.")
+}
+
+func TestAnotherNameOfAMachineLeadsToIt(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.night(guest("web-1", "web", "prod"), guest("web-1.example", "web", "prod"))
+	id := func(name string) inventory.MachineID {
+		return inventory.MachineID{Source: "dc1", NativeID: "id-" + name}
+	}
+	f.must(f.st.InTx(t.Context(), func(tx drift.Tx) error {
+		return tx.Link(t.Context(), drift.Link{From: id("web-1.example"), Into: id("web-1")})
+	}))
+	f.shows("/machines", "1 machine", "!web-1.example")
+	f.shows("/machines?gone=1", "is web-1")
+	f.shows("/machines/web-1", "Also id-web-1.example in dc1")
+	f.shows("/machines/web-1.example", "This is another name of web-1")
 }
