@@ -12,7 +12,6 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	_ "golang.org/x/crypto/x509roots/fallback" // authorities, where the system has none: in a container of nothing else
 )
 
 // Exit statuses, as diff has them.
@@ -23,6 +22,7 @@ const (
 )
 
 func main() {
+	needRoots(systemRoots)
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
