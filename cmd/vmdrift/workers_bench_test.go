@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -48,5 +47,5 @@ func BenchmarkWorkers(b *testing.B) {
 	if two > 0.6 || four > 0.35 {
 		b.Errorf("two workers take %.2f of one's time (bound 0.6), four %.2f (0.35)", two, four)
 	}
-	b.Log(fmt.Sprintf("%d machines, 2 at once in each worker: %s by one, %.2f x by two, %.2f x by four", nightMachines, took[1]/time.Duration(b.N), two, four))
+	b.Logf("%d machines, 2 at once in each worker: %s by one, %.2f x by two, %.2f x by four", nightMachines, took[1]/time.Duration(b.N), two, four)
 }

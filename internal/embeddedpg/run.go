@@ -106,6 +106,12 @@ func (c *cluster) launch(ctx context.Context, v version) (socketDir string, err 
 			if err == nil && (pm.pid != before.pid || !pm.alive()) && strings.Contains(tail, `lock file "postmaster.pid" already exists`) {
 				return "", errOvertaken
 			}
+			// The other has just made its file, and is about to write into it. An old one is what a crash left.
+			if strings.Contains(tail, `lock file "postmaster.pid" is empty`) {
+				if file, err := os.Stat(filepath.Join(c.data(), "postmaster.pid")); err != nil || time.Since(file.ModTime()) < 10*time.Second {
+					return "", errOvertaken
+				}
+			}
 			return "", c.explain("start", tail)
 		case <-ctx.Done():
 			_ = server.Process.Signal(syscall.SIGQUIT)

@@ -24,9 +24,8 @@ type activeRun struct {
 	slots  chan struct{} // nil for as many as there are
 	jobs   int           // under active.mu
 
-	mu       sync.Mutex
-	reached  Reach
-	reachErr error
+	mu      sync.Mutex
+	reached Reach
 }
 
 func newActive(o Options) *active { return &active{o: o, of: map[drift.RunID]*activeRun{}} }
