@@ -108,7 +108,7 @@ func (c *cluster) launch(ctx context.Context, v version) (socketDir string, err 
 			}
 			// The other has just made its file, and is about to write into it. An old one is what a crash left.
 			if strings.Contains(tail, `lock file "postmaster.pid" is empty`) {
-				if file, err := os.Stat(filepath.Join(c.data(), "postmaster.pid")); err != nil || time.Since(file.ModTime()) < 10*time.Second {
+				if file, err := os.Stat(c.data() + "/postmaster.pid"); err != nil || time.Since(file.ModTime()) < 10*time.Second {
 					return "", errOvertaken
 				}
 			}
