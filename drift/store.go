@@ -77,7 +77,7 @@ type Crew interface {
 	Dismiss(ctx context.Context, name string) error
 	// Lease says that this process is scanning a machine, until release is called or the process ends. ok is
 	// false if somebody is already.
-	Lease(ctx context.Context, m MachineRow) (release func(), ok bool, err error)
+	Lease(ctx context.Context, m inventory.MachineID) (release func(), ok bool, err error)
 }
 
 // A Worker is a process that scans.

@@ -2,15 +2,14 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/vmdrift/vmdrift/drift"
+	"github.com/vmdrift/vmdrift/inventory"
 )
-
-// leaseLocks is the class of the advisory locks that say that somebody is scanning a machine: "vmdm" in ASCII.
-const leaseLocks int32 = 0x766d646d
 
 // leases holds a lock per machine that this process is scanning, in a session of its own, which
 // ends with the process, however that ends. Nothing is written for it.
@@ -22,12 +21,12 @@ type leases struct {
 
 	mu   sync.Mutex
 	conn *pgx.Conn
-	held map[int32]bool
+	held map[int64]bool
 }
 
 // Lease says that this process is scanning a machine, until release is called. ok is false if somebody is already.
-func (s *Store) Lease(ctx context.Context, m drift.MachineRow) (release func(), ok bool, err error) {
-	id := int32(m)
+func (s *Store) Lease(ctx context.Context, m inventory.MachineID) (release func(), ok bool, err error) {
+	id := leaseKey(m)
 	ok, err = s.leases.take(ctx, id)
 	if err != nil || !ok {
 		return func() {}, false, explain("lease a machine", err)
@@ -35,14 +34,20 @@ func (s *Store) Lease(ctx context.Context, m drift.MachineRow) (release func(), 
 	return func() { s.leases.letGo(context.WithoutCancel(ctx), id) }, true, nil
 }
 
-func (l *leases) take(ctx context.Context, id int32) (bool, error) {
+// leaseKey is the key of the advisory lock on a machine. Two machines with one key, of 2^64, would wait for each other.
+func leaseKey(m inventory.MachineID) int64 {
+	sum := sha256.Sum256([]byte("vmdrift lease\x00" + m.Source + "\x00" + m.NativeID))
+	return int64(binary.BigEndian.Uint64(sum[:8]))
+}
+
+func (l *leases) take(ctx context.Context, id int64) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.held[id] { // a session gets its own locks again
 		return false, nil
 	}
 	if l.held == nil {
-		l.held = map[int32]bool{}
+		l.held = map[int64]bool{}
 	}
 	for fresh := false; ; fresh = true {
 		if l.conn == nil || l.conn.IsClosed() {
@@ -76,12 +81,12 @@ func (l *leases) connect(ctx context.Context) (err error) {
 	return nil
 }
 
-func (l *leases) try(ctx context.Context, id int32) (ok bool, err error) {
-	err = l.conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1, $2)`, leaseLocks, id).Scan(&ok)
+func (l *leases) try(ctx context.Context, id int64) (ok bool, err error) {
+	err = l.conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, id).Scan(&ok)
 	return ok, err
 }
 
-func (l *leases) letGo(ctx context.Context, id int32) {
+func (l *leases) letGo(ctx context.Context, id int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.held[id] {
@@ -91,7 +96,7 @@ func (l *leases) letGo(ctx context.Context, id int32) {
 	if l.conn == nil || l.conn.IsClosed() {
 		return
 	}
-	if _, err := l.conn.Exec(ctx, `SELECT pg_advisory_unlock($1, $2)`, leaseLocks, id); err != nil {
+	if _, err := l.conn.Exec(ctx, `SELECT pg_advisory_unlock($1)`, id); err != nil {
 		l.conn.Close(ctx) // and with it all of them; those still held are taken again
 		l.conn = nil
 	}

@@ -43,7 +43,7 @@ Exit status: 0 no drift, 1 drift, 2 if a machine could not be scanned.`,
 		if err != nil {
 			return err
 		}
-		svc, _, err := a.open(c.Context())
+		svc, st, err := a.open(c.Context())
 		if err != nil {
 			return err
 		}
@@ -55,7 +55,7 @@ Exit status: 0 no drift, 1 drift, 2 if a machine could not be scanned.`,
 		if err != nil {
 			return err
 		}
-		s, err := a.scan(c.Context(), svc, "scan", targets, limits, use)
+		s, err := a.scan(c.Context(), svc, "scan", leaseAll(targets, st), limits, use)
 		if err != nil {
 			return err
 		}

@@ -55,7 +55,7 @@ func (s *scanWorker) Work(ctx context.Context, job *river.Job[scanArgs]) (failur
 		return stopped(ctx, run.ctx.Err())
 	}
 	defer run.exit()
-	release, ok, err := w.o.Crew.Lease(ctx, j.Machine)
+	release, ok, err := w.o.Crew.Lease(ctx, j.Seen.ID)
 	if err != nil {
 		return stopped(ctx, err)
 	}
