@@ -26,6 +26,7 @@ func TestScripts(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel()
 			g, v := &guests{}, &vcenter{}
 			testscript.Run(t, testscript.Params{
 				Files: []string{file},
