@@ -26,7 +26,6 @@ bench 'Store: disk (bytes per VM-night), quiet night, cold ingest' -timeout 20m 
 	-bench '^Benchmark(DiskPerVMNight|QuietNight|ColdIngest)$' ./store
 bench 'A quiet night of 10,000 machines through the queue and the database' -timeout 20m -benchtime 1x -bench '^BenchmarkNight10000$' ./internal/worker
 bench 'One run by one, two and four worker processes' -timeout 20m -benchtime 1x -bench '^BenchmarkWorkers$' ./cmd/vmdrift
-bench 'A thousand SSH handshakes, 200 at once, beside a bare client' -timeout 10m -benchtime 1x -bench '^BenchmarkThousandHandshakes$' ./collector/ssh
 bench 'A hundred nights: what the last ones cost beside the first months' -timeout 20m -benchtime 1x -bench '^BenchmarkHundredNights$' ./store
 bench 'Store: find' -timeout 20m -benchtime 20x -bench '^BenchmarkFind$' ./store
 
