@@ -106,6 +106,26 @@ func (c Change) Digest() inventory.Digest {
 	return e.digest()
 }
 
+// ID is the short name of a change, ten hexadecimal digits: the same on every machine, and wherever it is shown.
+func (c Change) ID() string { return c.Digest().String()[:10] }
+
+// Notable reports whether a field of an added or removed item is worth its place on a line: the usual values are not.
+func (c Change) Notable(name, value string) bool {
+	switch {
+	case value == "", value == "no":
+		return false
+	case c.Facet == inventory.Packages:
+		return name == "version" || name == "state" && value != "installed" || name == "hold"
+	case c.Facet == inventory.Ports:
+		return name == "process" || name == "user"
+	case c.Facet == inventory.Users:
+		return name != "gid" && name != "home"
+	case c.Facet == inventory.Services:
+		return name != "sub" || value == "failed"
+	}
+	return true
+}
+
 // Compatible reports whether c and d can be the same drift, seen with more or
 // fewer fields known: facet, key and op are equal, and so is every field that both
 // have. A finding is not closed, and no other opened, because a field

@@ -110,17 +110,25 @@ func checkName(name string) error {
 }
 
 func checkSelector(s string) error {
-	if !inventory.IsCanonical(s) {
-		return fmt.Errorf("%.80q has control characters or backslashes, which no label selector has", s)
-	}
-	sel, err := labels.Parse(s)
+	sel, err := parseSelector(s)
 	if err != nil {
-		return fmt.Errorf("%.80q is not a label selector (role=web, env in (prod,stage), !legacy): %.200s", s, err)
+		return err
 	}
 	if s != "" && sel.Empty() { // it would select every machine, where the empty one selects none
 		return fmt.Errorf("%.80q is not a label selector: leave it out to select no machine", s)
 	}
 	return nil
+}
+
+func parseSelector(s string) (labels.Selector, error) {
+	if !inventory.IsCanonical(s) {
+		return nil, fmt.Errorf("%.80q has control characters or backslashes, which no label selector has", s)
+	}
+	sel, err := labels.Parse(s)
+	if err != nil {
+		return nil, fmt.Errorf("%.80q is not a label selector (role=web, env in (prod,stage), !legacy): %.200s", s, err)
+	}
+	return sel, nil
 }
 
 func checkMode(m Mode) error {

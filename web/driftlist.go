@@ -84,8 +84,8 @@ func (s *server) driftsOf(r *http.Request, f driftFilter, ms []drift.MachineReco
 }
 
 // selected returns the machines that a selector selects.
-func selected(ms []drift.MachineRecord, s selector) []drift.MachineRecord {
-	return slices.DeleteFunc(slices.Clone(ms), func(m drift.MachineRecord) bool { return !s.selects(m.Machine.Labels) })
+func selected(ms []drift.MachineRecord, s baseline.Selector) []drift.MachineRecord {
+	return slices.DeleteFunc(slices.Clone(ms), func(m drift.MachineRecord) bool { return !s.Selects(m.Machine.Labels) })
 }
 
 // choose fills in the selects.

@@ -88,7 +88,7 @@ func (s *server) drift(w http.ResponseWriter, r *http.Request) error {
 	}
 	now, c := s.now(), d.Change
 	page := driftPage{
-		base: s.base("Drift: "+cut(visible(c.Key), 60), "drift"), ID: driftID(c), Severity: c.Severity.String(), Facet: string(c.Facet),
+		base: s.base("Drift: "+cut(visible(c.Key), 60), "drift"), ID: c.ID(), Severity: c.Severity.String(), Facet: string(c.Facet),
 		Op: string(c.Op), Sign: signOf(c.Op), Sentence: sentenceOf(c), State: stateText(d.Findings), Machines: count(len(d.Findings), "machine", "machines"),
 	}
 	page.Key = page.clip.text(c.Key, 300)
@@ -217,7 +217,7 @@ func pairOf(clip *clipper, f baseline.FieldChange) fieldPair {
 // commandsOf are the commands that act on a drift, and whether it is resolved everywhere. Names of machines are in none: a
 // name may hold anything, and people paste into shells.
 func commandsOf(d drift.Drift) (out []command, resolved bool) {
-	id := driftID(d.Change)
+	id := d.Change.ID()
 	var open, acknowledged bool
 	for _, f := range d.Findings {
 		open = open || f.State == drift.Open

@@ -59,7 +59,7 @@ func (s *server) driftJSON(w http.ResponseWriter, r *http.Request) error {
 	for _, d := range drifts {
 		first, last := spanOf(d)
 		j := driftJSON{
-			Schema: driftSchema, Drift: driftID(d.Change), Severity: d.Change.Severity.String(), Facet: d.Change.Facet, Key: d.Change.Key,
+			Schema: driftSchema, Drift: d.Change.ID(), Severity: d.Change.Severity.String(), Facet: d.Change.Facet, Key: d.Change.Key,
 			Op: d.Change.Op, Fields: map[string]wantHave{}, OpenedAt: first, LastSeen: last,
 		}
 		for _, f := range d.Change.Fields {
@@ -94,7 +94,7 @@ func (s *server) driftCSV(w http.ResponseWriter, r *http.Request) error {
 			names[i] = visible(f.MachineName)
 		}
 		rows = append(rows, []string{
-			driftID(d.Change), d.Change.Severity.String(), string(d.Change.Facet), d.Change.Key, string(d.Change.Op), fieldsText(d.Change),
+			d.Change.ID(), d.Change.Severity.String(), string(d.Change.Facet), d.Change.Key, string(d.Change.Op), fieldsText(d.Change),
 			strconv.Itoa(len(d.Findings)), strings.Join(names, " "), first.UTC().Format(time.RFC3339), last.UTC().Format(time.RFC3339),
 			stateText(d.Findings), strings.Join(baselinesOf(d), " "),
 		})

@@ -108,7 +108,7 @@ func tableOf(r *http.Request, clip *clipper, st *inventory.State, missing []stri
 			row.Values[i] = itemValue{Known: true, Text: clip.text(f.Value, 60)}
 		}
 		if f, ok := drifts[it.Key()]; ok {
-			row.Severity, row.Drift = f.Change.Severity.String(), driftURL(driftID(f.Change))
+			row.Severity, row.Drift = f.Change.Severity.String(), driftURL(f.Change.ID())
 		}
 		t.Rows = append(t.Rows, row)
 	}

@@ -35,7 +35,7 @@ type driftFilter struct {
 	sort                                               string // one of driftOrders; "-" before it turns it round
 
 	severities []baseline.Severity
-	selector   selector
+	selector   baseline.Selector
 	from, to   time.Time // in which a finding opened; zero is open
 }
 
@@ -152,13 +152,13 @@ func (f driftFilter) apply(findings []drift.FindingRecord, machines map[string]d
 			f.baseline != "" && x.Baseline != f.baseline,
 			!f.from.IsZero() && x.OpenedAt.Before(f.from),
 			!f.to.IsZero() && x.OpenedAt.After(f.to),
-			f.label != "" && !f.selector.selects(machines[x.MachineName].Machine.Labels):
+			f.label != "" && !f.selector.Selects(machines[x.MachineName].Machine.Labels):
 			continue
 		}
 		if part != "" {
 			has, known := texts[x.ChangeID]
 			if !known {
-				has = contains(part, x.Change.String(), x.Change.Digest().String()[:10])
+				has = contains(part, x.Change.String(), x.Change.ID())
 				texts[x.ChangeID] = has
 			}
 			if !has && !contains(part, visible(x.MachineName), x.Acknowledged.By, x.Acknowledged.Note) {

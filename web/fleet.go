@@ -124,30 +124,20 @@ func labelText(labels map[string]string) string {
 	return visible(strings.Join(parts, ", "))
 }
 
-// A selector decides by labels, in the notation of baselines: role=web,env!=dev. The empty one selects every machine.
-type selector struct{ golden *baseline.Golden }
-
-func parseSelector(text string) (selector, error) {
-	if text == "" {
-		return selector{}, nil
-	}
-	g, err := baseline.Spec{Name: "filter", Selector: text, Defaults: "none"}.Compile()
+// parseSelector reads a selector, in the notation of baselines: role=web,env!=dev. The empty one selects every machine.
+func parseSelector(text string) (baseline.Selector, error) {
+	s, err := baseline.ParseSelector(text)
 	if err != nil {
-		return selector{}, fmt.Errorf("%.200q selects no machines: %s; write it as in role=web,env!=dev", text,
-			strings.TrimPrefix(err.Error(), "selector: "))
+		err = fmt.Errorf("%.200q selects no machines: %w; write it as in role=web,env!=dev", text, err)
 	}
-	return selector{g}, nil
-}
-
-func (s selector) selects(labels map[string]string) bool {
-	return s.golden == nil || s.golden.Selects(labels)
+	return s, err
 }
 
 // labelSelector writes the selector of the machines with that label, or false if there is no way to write it.
 func labelSelector(key, value string) (string, bool) {
 	sel := key + "=" + value
 	s, err := parseSelector(sel)
-	return sel, err == nil && s.selects(map[string]string{key: value})
+	return sel, err == nil && s.Selects(map[string]string{key: value})
 }
 
 // byName finds machines by their name.

@@ -51,7 +51,7 @@ type severityCount struct{ Severity, Count string }
 type machineFilter struct {
 	text, label, outcome, standing, sort string
 	gaps, gone                           bool
-	selector                             selector
+	selector                             baseline.Selector
 }
 
 func parseMachineFilter(r *http.Request) (machineFilter, error) {
@@ -87,7 +87,7 @@ func (f machineFilter) shows(m drift.MachineRecord, findings int) bool {
 		(f.outcome == "" || m.Here() && string(m.Outcome) == f.outcome) &&
 		(f.standing == "" || m.Here() && string(standingOf(m, findings)) == f.standing) &&
 		(!f.gaps || m.Here() && readInPart(m)) &&
-		f.selector.selects(m.Machine.Labels)
+		f.selector.Selects(m.Machine.Labels)
 }
 
 func (f machineFilter) order(a, b drift.MachineRecord, findings map[drift.MachineRow]tally) int {

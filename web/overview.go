@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/vmdrift/vmdrift/baseline"
-	"github.com/vmdrift/vmdrift/collector"
 	"github.com/vmdrift/vmdrift/drift"
 	"github.com/vmdrift/vmdrift/inventory"
 )
@@ -236,7 +235,7 @@ func runNotices(runs []drift.Run, now time.Time) []notice {
 	if ago := now.Sub(last.StartedAt); ago > staleAfter {
 		add("bad", "The last run began %s: what is shown is no longer tonight's.", since)
 	}
-	if seen, tried := seenBy(last), triedBy(last); last.State.Ended() && last.Planned > 0 && seen < last.Planned {
+	if seen, tried := seenBy(last), last.Recorded(); last.State.Ended() && last.Planned > 0 && seen < last.Planned {
 		level := "warn"
 		if (last.Planned-seen)*10 >= last.Planned*3 {
 			level = "bad"
@@ -251,11 +250,7 @@ func runNotices(runs []drift.Run, now time.Time) []notice {
 }
 
 // seenBy is how many machines a run saw, at least in part.
-func seenBy(r drift.Run) int { return r.Outcomes[collector.OK] + r.Outcomes[collector.Partly] }
-
-func triedBy(r drift.Run) (n int) {
-	for _, v := range r.Outcomes {
-		n += v
-	}
-	return n
+func seenBy(r drift.Run) int {
+	seen, _ := r.Seen()
+	return seen
 }

@@ -133,7 +133,7 @@ func runDrifts(c *clipper, all []drift.Drift) []runDrift {
 	for _, d := range all[:min(len(all), mostDrifts)] {
 		out = append(out, runDrift{
 			Severity: d.Change.Severity.String(), Facet: string(d.Change.Facet), Op: string(d.Change.Op), Key: c.line(d.Change.Key, 120),
-			Href: link("/drift", driftID(d.Change)), Machines: count(len(d.Findings), "machine", "machines"),
+			Href: link("/drift", d.Change.ID()), Machines: count(len(d.Findings), "machine", "machines"),
 		})
 	}
 	return out

@@ -133,7 +133,7 @@ func runRowOf(r drift.Run, now time.Time) runRow {
 		row.Took = "running for " + lasted(now.Sub(r.StartedAt))
 	} else {
 		row.Took = lasted(r.FinishedAt.Sub(r.StartedAt))
-		if n := r.Planned - triedBy(r); n > 0 {
+		if n := r.Planned - r.Recorded(); n > 0 {
 			row.Missed = number(n)
 		}
 	}

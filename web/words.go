@@ -9,11 +9,7 @@ import (
 
 	"github.com/vmdrift/vmdrift/baseline"
 	"github.com/vmdrift/vmdrift/drift"
-	"github.com/vmdrift/vmdrift/inventory"
 )
-
-// driftID is the short name of a change, the same on every machine and in the CLI.
-func driftID(c baseline.Change) string { return c.Digest().String()[:10] }
 
 func driftURL(id string) string { return link("/drift", id) }
 
@@ -43,31 +39,13 @@ func fieldLines(clip *clipper, c baseline.Change) []fieldLine {
 		switch {
 		case f.Want != nil && f.Have != nil:
 			out = append(out, fieldLine{f.Name, clip.value(*f.Want, 60), clip.value(*f.Have, 60), true})
-		case f.Have != nil && notable(c.Facet, f.Name, *f.Have):
+		case f.Have != nil && c.Notable(f.Name, *f.Have):
 			out = append(out, fieldLine{Name: f.Name, Have: clip.value(*f.Have, 60)})
-		case f.Want != nil && notable(c.Facet, f.Name, *f.Want):
+		case f.Want != nil && c.Notable(f.Name, *f.Want):
 			out = append(out, fieldLine{Name: f.Name, Have: clip.value(*f.Want, 60)})
 		}
 	}
 	return out
-}
-
-// notable reports whether a field of an added or removed item is worth its place on
-// the line: the usual values are not. The drift's page has them all.
-func notable(f inventory.Facet, name, value string) bool {
-	switch {
-	case value == "", value == "no":
-		return false
-	case f == inventory.Packages:
-		return name == "version" || name == "state" && value != "installed" || name == "hold"
-	case f == inventory.Ports:
-		return name == "process" || name == "user"
-	case f == inventory.Users:
-		return name != "gid" && name != "home"
-	case f == inventory.Services:
-		return name != "sub" || value == "failed"
-	}
-	return true
 }
 
 // fieldsText writes all fields of a change on one line, in full: for exports.
@@ -131,7 +109,7 @@ type driftRow struct {
 }
 
 func rowOf(clip *clipper, d drift.Drift, now time.Time) driftRow {
-	id := driftID(d.Change)
+	id := d.Change.ID()
 	first, last := spanOf(d)
 	var names []string
 	for i, f := range d.Findings {

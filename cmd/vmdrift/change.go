@@ -49,7 +49,7 @@ type wantHave struct {
 func changeOf(machine string, c baseline.Change) change {
 	out := change{
 		Schema: changeSchema, Machine: machine, Facet: c.Facet, Key: c.Key, Op: c.Op,
-		Fields: make(map[string]wantHave, len(c.Fields)), Severity: c.Severity.String(), Drift: driftID(c),
+		Fields: make(map[string]wantHave, len(c.Fields)), Severity: c.Severity.String(), Drift: c.ID(),
 	}
 	for _, f := range c.Fields {
 		out.Fields[f.Name] = wantHave{f.Want, f.Have}
@@ -66,9 +66,6 @@ func changeOfFinding(f drift.FindingRecord) change {
 	}
 	return out
 }
-
-// driftID is the short name of a change, the same on every machine.
-func driftID(c baseline.Change) string { return c.Digest().String()[:10] }
 
 // changesCSV gives a row per field, or one row for a change without fields.
 func changesCSV(changes []change) (heads []string, rows [][]string) {
@@ -129,31 +126,13 @@ func (s style) fields(c baseline.Change) string {
 		switch {
 		case f.Want != nil && f.Have != nil:
 			parts = append(parts, fmt.Sprintf("%s %s → %s", s.dim(f.Name), shown(*f.Want), s.bold(shown(*f.Have))))
-		case f.Have != nil && notable(c.Facet, f.Name, *f.Have):
+		case f.Have != nil && c.Notable(f.Name, *f.Have):
 			parts = append(parts, fmt.Sprintf("%s %s", s.dim(f.Name), shown(*f.Have)))
-		case f.Want != nil && notable(c.Facet, f.Name, *f.Want):
+		case f.Want != nil && c.Notable(f.Name, *f.Want):
 			parts = append(parts, fmt.Sprintf("%s %s", s.dim(f.Name), shown(*f.Want)))
 		}
 	}
 	return strings.Join(parts, ", ")
-}
-
-// notable reports whether a field of an added or removed item is worth its place on
-// the line: the usual values are not. JSON has them all.
-func notable(f inventory.Facet, name, value string) bool {
-	switch {
-	case value == "", value == "no":
-		return false
-	case f == inventory.Packages:
-		return name == "version" || name == "state" && value != "installed" || name == "hold"
-	case f == inventory.Ports:
-		return name == "process" || name == "user"
-	case f == inventory.Users:
-		return name != "gid" && name != "home"
-	case f == inventory.Services:
-		return name != "sub" || value == "failed"
-	}
-	return true
 }
 
 // shown shortens a value for a line and makes the empty one visible.

@@ -133,7 +133,7 @@ func (a *app) writeDrifts(w io.Writer, ds []drift.Drift) {
 			machines[f.MachineName] = true
 		}
 		sign := map[baseline.Op]string{baseline.Added: "+", baseline.Removed: "-", baseline.Changed: "~"}[d.Change.Op]
-		fmt.Fprintf(w, "%s %s %s %s %s  %s\n", st.severity(d.Change.Severity, pad(d.Change.Severity.String(), 8)), st.dim(driftID(d.Change)),
+		fmt.Fprintf(w, "%s %s %s %s %s  %s\n", st.severity(d.Change.Severity, pad(d.Change.Severity.String(), 8)), st.dim(d.Change.ID()),
 			pad(string(d.Change.Facet), width), sign, st.bold(shownKey(d.Change.Key)),
 			st.fold(8+1+10+1+width+3+len([]rune(shownKey(d.Change.Key)))+2, st.fields(d.Change), 9))
 		fmt.Fprintf(w, "         %s, first seen %s%s\n", machineNames(d.Findings, 4), when(d.FirstSeen(), now), resolvedText(d.Findings)+acknowledgedText(d.Findings))
@@ -392,7 +392,7 @@ ID is the beginning of what drift list shows, as much as names one drift.`,
 			if undo {
 				what = "open again"
 			}
-			fmt.Fprintf(a.stdout, "%s %s %s: %s on %s\n", driftID(found[0].Change), found[0].Change.Facet, shownKey(found[0].Change.Key),
+			fmt.Fprintf(a.stdout, "%s %s %s: %s on %s\n", found[0].Change.ID(), found[0].Change.Facet, shownKey(found[0].Change.Key),
 				what, count(n, "machine", "machines"))
 		}
 		return nil

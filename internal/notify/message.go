@@ -108,7 +108,7 @@ func (c Channel) list(all []drift.Drift) ([]News, int) {
 			break
 		}
 		n := News{
-			Drift: d.Change.Digest().String()[:10], Severity: d.Change.Severity.String(), Facet: d.Change.Facet, Key: d.Change.Key, Op: d.Change.Op,
+			Drift: d.Change.ID(), Severity: d.Change.Severity.String(), Facet: d.Change.Facet, Key: d.Change.Key, Op: d.Change.Op,
 			Text: lineOf(d.Change), Since: d.FirstSeen(), Baseline: d.Findings[0].Baseline,
 		}
 		for i, f := range d.Findings {
