@@ -214,14 +214,12 @@ func (s *Service) Begin(ctx context.Context, id RunID, list func(context.Context
 	var jobs []ScanMachine
 	var machines []inventory.Machine
 	var observations [][]inventory.Observation
-	seen := map[inventory.MachineID]bool{}
 	for _, sight := range sightings {
 		joined := sight.Joined()
 		wanted := slices.ContainsFunc(sight.Parts, func(p collector.Listed) bool { return run.Scope.Wants(p.Machine.ID.Source) })
-		if !wanted || !selector.Selects(joined.Machine.Labels) || seen[joined.Machine.ID] {
+		if !wanted || !selector.Selects(joined.Machine.Labels) {
 			continue
 		}
-		seen[joined.Machine.ID] = true
 		machines = append(machines, joined.Machine)
 		observations = append(observations, joined.Observations)
 		sight.Parts = slices.Clone(sight.Parts)
@@ -411,7 +409,7 @@ func (s *Service) Close(ctx context.Context, id RunID, channels []string) (Run, 
 func (s *Service) Run(ctx context.Context, id RunID) (Run, error) {
 	r, err := s.store.Run(ctx, id)
 	if errors.Is(err, ErrNotFound) {
-		return r, missing(sentence("there is no run %d; vmdrift run list shows the latest", id))
+		return r, missing(fmt.Sprintf("there is no run %d; vmdrift run list shows the latest", id))
 	}
 	return r, err
 }

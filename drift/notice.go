@@ -32,8 +32,19 @@ type Report struct {
 	Run      Run
 	Opened   []Drift // opened or reopened in it, without what only flaps
 	Resolved []Drift
-	Flapping int // findings that came back and are not told of again
-	Trouble  []RunMachine
+	Flapping int          // findings that came back and are not told of again
+	Machines []RunMachine // all of the run, what needs somebody first
+}
+
+// Trouble returns the machines that were not seen, or not whole.
+func (r Report) Trouble() []RunMachine {
+	var out []RunMachine
+	for _, m := range r.Machines {
+		if m.Outcome.Trouble() {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // Empty reports whether there is nothing that anybody needs to know.
@@ -61,12 +72,7 @@ func (s *Service) Report(ctx context.Context, id RunID) (Report, error) {
 		}
 	}
 	out.Opened, out.Resolved = Group(fresh), Group(resolved)
-	machines, err := s.RunMachines(ctx, id)
-	for _, m := range machines {
-		if m.Outcome.Trouble() {
-			out.Trouble = append(out.Trouble, m)
-		}
-	}
+	out.Machines, err = s.RunMachines(ctx, id)
 	return out, err
 }
 

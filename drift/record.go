@@ -14,6 +14,24 @@ import (
 	"github.com/vmdrift/vmdrift/inventory"
 )
 
+// One transaction is to record that many machines at most, and no more once their states have that many bytes
+// (SizeOf): what it writes is in memory several times.
+const (
+	BatchSize  = 100
+	BatchBytes = 16 << 20
+)
+
+// SizeOf returns the bytes of a result's states.
+func SizeOf(r collector.Result) int {
+	n := 0
+	for _, o := range r.Snapshot.Observations {
+		if o.State != nil {
+			n += len(o.State.Text())
+		}
+	}
+	return n
+}
+
 // Recorded is what became of one machine's result.
 type Recorded struct {
 	Row      MachineRow

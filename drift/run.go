@@ -2,6 +2,7 @@ package drift
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -91,7 +92,7 @@ func (r Run) Alarm() string {
 		return "it found no machine to scan"
 	case r.Coverage() < least:
 		seen, of := r.Seen()
-		return sentence("it saw %d of %d machines, %.0f %%, and at least %.0f %% are wanted", seen, of, 100*r.Coverage(), 100*least)
+		return fmt.Sprintf("it saw %d of %d machines, %.0f %%, and at least %.0f %% are wanted", seen, of, 100*r.Coverage(), 100*least)
 	case len(r.Notes) > 0:
 		return "a source did not list all its machines"
 	}

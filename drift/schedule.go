@@ -124,7 +124,7 @@ func (s *Service) SyncSchedules(ctx context.Context, wanted []Schedule) error {
 		for _, w := range wanted {
 			old, there := byName[w.Name]
 			if there && !old.FromConfig {
-				return exists(sentence("schedule %s stands in vmdrift.yaml and was added by command too; take one of them away (vmdrift schedule remove %s)", w.Name, w.Name))
+				return exists(fmt.Sprintf("schedule %s stands in vmdrift.yaml and was added by command too; take one of them away (vmdrift schedule remove %s)", w.Name, w.Name))
 			}
 			w.ID, w.FromConfig, w.Paused, w.NextAt = old.ID, true, old.Paused, old.NextAt
 			if !there || old.Spec.Cron != w.Spec.Cron || old.Spec.TimeZone != w.Spec.TimeZone {
@@ -159,7 +159,7 @@ func (s *Service) AddSchedule(ctx context.Context, name string, spec ScheduleSpe
 		}
 		for _, h := range have {
 			if h.Name == name {
-				return exists(sentence("there is a schedule %s already; vmdrift schedule list shows it", name))
+				return exists(fmt.Sprintf("there is a schedule %s already; vmdrift schedule list shows it", name))
 			}
 		}
 		now, err := tx.Now(ctx)
@@ -213,11 +213,8 @@ func (s *Service) withSchedule(ctx context.Context, name string, f func(Tx, Sche
 }
 
 func noSchedule(name string) error {
-	return missing(sentence("there is no schedule %s; vmdrift schedule list shows those there are", inventory.Escape(name)))
+	return missing(fmt.Sprintf("there is no schedule %s; vmdrift schedule list shows those there are", inventory.Escape(name)))
 }
-
-// sentence is fmt.Sprintf: what it makes is told to people.
-func sentence(format string, args ...any) string { return fmt.Sprintf(format, args...) }
 
 // exists is ErrExists, told in a sentence.
 type exists string

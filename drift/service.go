@@ -3,6 +3,7 @@ package drift
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vmdrift/vmdrift/baseline"
@@ -90,4 +91,25 @@ func Group(findings []FindingRecord) []Drift {
 		return a.Change.Compare(b.Change)
 	})
 	return out
+}
+
+// WithID returns the findings, of those given, of the changes whose digest begins with id, and how many changes that
+// are: one is what names a drift.
+func WithID(findings []FindingRecord, id string) (found []FindingRecord, changes int) {
+	id = strings.ToLower(id)
+	names := map[ChangeID]bool{} // whether the change has it
+	for _, f := range findings {
+		has, known := names[f.ChangeID]
+		if !known {
+			has = strings.HasPrefix(f.Change.Digest().String(), id)
+			names[f.ChangeID] = has
+			if has {
+				changes++
+			}
+		}
+		if has {
+			found = append(found, f)
+		}
+	}
+	return found, changes
 }

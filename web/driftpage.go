@@ -146,24 +146,12 @@ const shortestID = 6
 
 // driftNamed returns the one drift whose id begins like that.
 func driftNamed(findings []drift.FindingRecord, id string) (drift.Drift, error) {
-	var found []drift.FindingRecord
-	ids, seen := map[string]bool{}, map[drift.ChangeID]string{}
-	for _, f := range findings {
-		digest, known := seen[f.ChangeID]
-		if !known {
-			digest = f.Change.Digest().String()
-			seen[f.ChangeID] = digest
-		}
-		if len(id) >= shortestID && strings.HasPrefix(digest, id) {
-			found = append(found, f)
-			ids[digest] = true
-		}
-	}
+	found, changes := drift.WithID(findings, id)
 	switch {
-	case len(ids) == 0:
+	case len(id) < shortestID || changes == 0:
 		return drift.Drift{}, missing(fmt.Sprintf("There is no drift %s. What is resolved is in the list under “any state”.", cut(visible(id), 80)), "/drift?state=all", "All drift")
-	case len(ids) > 1:
-		return drift.Drift{}, missing(fmt.Sprintf("%s is the beginning of %d drifts: write more of it.", cut(visible(id), 80), len(ids)), "/drift"+query("state", "all", "q", id), "All drift")
+	case changes > 1:
+		return drift.Drift{}, missing(fmt.Sprintf("%s is the beginning of %d drifts: write more of it.", cut(visible(id), 80), changes), "/drift"+query("state", "all", "q", id), "All drift")
 	}
 	return drift.Group(found)[0], nil
 }

@@ -58,10 +58,6 @@ func (s *server) run(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("read run %d: %w", id, err)
 	}
-	machines, err := s.svc.RunMachines(r.Context(), drift.RunID(id))
-	if err != nil {
-		return fmt.Errorf("read the machines of run %d: %w", id, err)
-	}
 	notices, err := s.svc.Notices(r.Context(), drift.RunID(id))
 	if err != nil {
 		return fmt.Errorf("read the notices of run %d: %w", id, err)
@@ -91,12 +87,12 @@ func (s *server) run(w http.ResponseWriter, r *http.Request) error {
 		page.Facets = append(page.Facets, runFacet{string(f.Facet), n(inventory.Complete), n(inventory.Partial), n(inventory.Denied), n(inventory.Failed), n(inventory.Unsupported)})
 	}
 	var rest []drift.RunMachine
-	for _, m := range machines {
+	for _, m := range report.Machines {
 		if m.Outcome != collector.OK {
 			rest = append(rest, m)
 		}
 	}
-	if n := len(machines) - len(rest); n > 0 {
+	if n := len(report.Machines) - len(rest); n > 0 {
 		page.Whole = count(n, "machine was seen whole", "machines were seen whole")
 	}
 	from, to, pager := pageOf(r, len(rest), listSize)

@@ -315,19 +315,12 @@ func (a *app) writeDrift(w io.Writer, d drift.Drift, history []drift.Happening) 
 
 // findingsOf returns those of the one drift whose id begins like that.
 func findingsOf(findings []drift.FindingRecord, id string) ([]drift.FindingRecord, error) {
-	var found []drift.FindingRecord
-	ids := map[string]bool{}
-	for _, f := range findings {
-		if strings.HasPrefix(f.Change.Digest().String(), strings.ToLower(id)) {
-			found = append(found, f)
-			ids[f.Change.Digest().String()] = true
-		}
-	}
+	found, changes := drift.WithID(findings, id)
 	switch {
-	case id == "" || len(ids) == 0:
+	case id == "" || changes == 0:
 		return nil, fmt.Errorf("there is no drift %q; vmdrift drift list shows those there are", id)
-	case len(ids) > 1:
-		return nil, fmt.Errorf("%q is the beginning of %d drifts: write more of it", id, len(ids))
+	case changes > 1:
+		return nil, fmt.Errorf("%q is the beginning of %d drifts: write more of it", id, changes)
 	}
 	return found, nil
 }

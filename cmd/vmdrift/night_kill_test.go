@@ -46,17 +46,13 @@ func newNightOn(t testing.TB, prepare func(pgDir string)) *night {
 	dir := shortDir(t)
 	prepare(filepath.Join(dir, "pg"))
 	n := &night{killed: &killed{t: t, dir: dir}, pgDir: filepath.Join(dir, "pg"), mu: &sync.Mutex{}, told: map[string]int{}}
-	server, err := embeddedpg.Start(t.Context(), n.pgDir, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Stop() })
-	n.url = server.URL()
+	n.startDatabase()
 	n.env = []string{"DATABASE_URL=" + n.url, "HOME=" + dir}
 	var ms []*simvm.Machine
 	for i := range nightMachines {
 		ms = append(ms, simvm.New(fmt.Sprintf("web-%d", i), simvm.Debian12))
 	}
+	var err error
 	if n.fleet, err = startFleet(t, dir, ms...); err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +86,17 @@ func newNightOn(t testing.TB, prepare func(pgDir string)) *night {
 	t.Cleanup(n.st.Close)
 	n.svc = drift.New(n.st, nil)
 	return n
+}
+
+// startDatabase starts the server, or joins it if it runs.
+func (n *night) startDatabase() {
+	n.t.Helper()
+	server, err := embeddedpg.Start(n.t.Context(), n.pgDir, nil)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Cleanup(func() { _ = server.Stop() })
+	n.url = server.URL()
 }
 
 // start starts a process that goes on until it is killed, or the test ends.
@@ -278,11 +285,7 @@ func TestARunOutlivesWhatBefallsItsProcesses(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)
-			again, err := embeddedpg.Start(t.Context(), n.pgDir, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = again.Stop() })
+			n.startDatabase()
 			n.check(id)
 		},
 		"the database is restarted": func(t *testing.T, n *night) {
@@ -296,11 +299,7 @@ func TestARunOutlivesWhatBefallsItsProcesses(t *testing.T) {
 				_, err := os.Stat(filepath.Join(n.pgDir, "data", "postmaster.pid"))
 				return os.IsNotExist(err), nil
 			})
-			again, err := embeddedpg.Start(t.Context(), n.pgDir, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = again.Stop() })
+			n.startDatabase()
 			n.check(id)
 		},
 		"the machines cannot be reached for a while": func(t *testing.T, n *night) {

@@ -15,6 +15,7 @@ import (
 	"github.com/vmdrift/vmdrift/collector"
 	"github.com/vmdrift/vmdrift/drift"
 	"github.com/vmdrift/vmdrift/inventory"
+	"github.com/vmdrift/vmdrift/store"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -175,40 +176,45 @@ Exit status: 0, or 1 if the run raised the alarm: it saw less than it should hav
 		if err != nil {
 			return err
 		}
-		run, err := svc.Run(c.Context(), id)
-		if err != nil {
-			return err
-		}
-		machines, err := svc.RunMachines(c.Context(), id)
-		if err != nil {
-			return err
-		}
-		notices, err := svc.Notices(c.Context(), id)
-		if err != nil {
-			return err
-		}
-		workers, err := st.Workers(c.Context())
-		if err != nil {
-			return err
-		}
-		row, cells := rowOfRun(run), [][]string{}
-		for _, m := range machines {
-			if !all && m.Outcome == collector.OK {
-				continue
-			}
-			row.Machines = append(row.Machines, runMachineRow{m.Name, m.Outcome, m.Reason, m.Took.Seconds()})
-			cells = append(cells, []string{m.Name, string(m.Outcome), m.Reason, fmt.Sprintf("%.3f", m.Took.Seconds())})
-		}
-		for _, n := range notices {
-			row.NoticesTo = append(row.NoticesTo, noticeRow{n.Channel, timeOrNil(n.SentAt), n.Tries, n.GivenUp, n.Error})
-		}
-		err = a.print(listing{row, []string{"machine", "outcome", "reason", "seconds"}, cells, func(w io.Writer) { a.writeRun(w, run, row, machines, workers) }})
-		if err == nil && alarmOf(run) != "" {
-			err = exitStatus(exitDrift)
-		}
-		return err
+		return a.showRun(c.Context(), svc, st, id, all)
 	}
 	return c
+}
+
+// showRun prints a run, with the machines that were seen whole too if all is set.
+func (a *app) showRun(ctx context.Context, svc *drift.Service, st *store.Store, id drift.RunID, all bool) error {
+	run, err := svc.Run(ctx, id)
+	if err != nil {
+		return err
+	}
+	machines, err := svc.RunMachines(ctx, id)
+	if err != nil {
+		return err
+	}
+	notices, err := svc.Notices(ctx, id)
+	if err != nil {
+		return err
+	}
+	workers, err := st.Workers(ctx)
+	if err != nil {
+		return err
+	}
+	row, cells := rowOfRun(run), [][]string{}
+	for _, m := range machines {
+		if !all && m.Outcome == collector.OK {
+			continue
+		}
+		row.Machines = append(row.Machines, runMachineRow{m.Name, m.Outcome, m.Reason, m.Took.Seconds()})
+		cells = append(cells, []string{m.Name, string(m.Outcome), m.Reason, fmt.Sprintf("%.3f", m.Took.Seconds())})
+	}
+	for _, n := range notices {
+		row.NoticesTo = append(row.NoticesTo, noticeRow{n.Channel, timeOrNil(n.SentAt), n.Tries, n.GivenUp, n.Error})
+	}
+	err = a.print(listing{row, []string{"machine", "outcome", "reason", "seconds"}, cells, func(w io.Writer) { a.writeRun(w, run, row, machines, workers) }})
+	if err == nil && alarmOf(run) != "" {
+		err = exitStatus(exitDrift)
+	}
+	return err
 }
 
 func (a *app) writeRun(w io.Writer, run drift.Run, row runRow, machines []drift.RunMachine, workers []drift.Worker) {
@@ -346,9 +352,7 @@ ends, and then what run show shows. Ctrl-C ends the watching, not the run.`,
 			if err := a.watchRun(c.Context(), svc, id); err != nil {
 				return err
 			}
-			show := a.runShow()
-			show.SetContext(c.Context())
-			return show.RunE(show, []string{fmt.Sprint(id)})
+			return a.showRun(c.Context(), svc, st, id, false)
 		},
 	}
 }

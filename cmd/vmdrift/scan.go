@@ -100,13 +100,6 @@ func (m scannedMachine) observed() bool {
 // off reports whether the machine is switched off: not seen, and no trouble.
 func (m scannedMachine) off() bool { return m.result.Outcome == collector.SwitchedOff }
 
-// One transaction records that many machines at most, and no more once their states
-// have that many bytes: what it writes is in memory several times.
-const (
-	batchSize  = 100
-	batchBytes = 16 << 20
-)
-
 // scan collects the targets and records what comes back in batches, while the others are still
 // being collected. An interrupted scan records what it has, and then ends as cancelled.
 func (a *app) scan(ctx context.Context, svc *drift.Service, trigger string, targets []collector.Target, l collector.Limits, use string) (*scanReport, error) {
@@ -127,7 +120,7 @@ func (a *app) scan(ctx context.Context, svc *drift.Service, trigger string, targ
 		byID[t.Machine().ID] = t
 	}
 	bar := a.newProgress(len(targets))
-	results := make(chan collector.Result, batchSize)
+	results := make(chan collector.Result, drift.BatchSize)
 	recorded := make(chan error, 1)
 	collectCtx, cancelCollect := context.WithCancel(ctx)
 	defer cancelCollect()
@@ -182,12 +175,12 @@ func (a *app) scan(ctx context.Context, svc *drift.Service, trigger string, targ
 func (s *scanReport) record(ctx context.Context, svc *drift.Service, results <-chan collector.Result, use string, each func(collector.Result)) error {
 	for first := range results {
 		batch := []collector.Result{first}
-		size := bytesOf(first.Snapshot)
-		for more := true; more && len(batch) < batchSize && size < batchBytes; {
+		size := drift.SizeOf(first)
+		for more := true; more && len(batch) < drift.BatchSize && size < drift.BatchBytes; {
 			select {
 			case r, ok := <-results:
 				if more = ok; ok {
-					batch, size = append(batch, r), size+bytesOf(r.Snapshot)
+					batch, size = append(batch, r), size+drift.SizeOf(r)
 				}
 			default:
 				more = false
@@ -204,16 +197,6 @@ func (s *scanReport) record(ctx context.Context, svc *drift.Service, results <-c
 		}
 	}
 	return nil
-}
-
-func bytesOf(s inventory.Snapshot) int {
-	n := 0
-	for _, o := range s.Observations {
-		if o.State != nil {
-			n += len(o.State.Text())
-		}
-	}
-	return n
 }
 
 // withoutStates keeps how each facet went and lets go of its items.

@@ -223,9 +223,7 @@ func (a *app) scheduleRunNow() *cobra.Command {
 		if err := a.watchRun(c.Context(), svc, run.ID); err != nil {
 			return err
 		}
-		show := a.runShow()
-		show.SetContext(c.Context())
-		return show.RunE(show, []string{fmt.Sprint(run.ID)})
+		return a.showRun(c.Context(), svc, st, run.ID, false)
 	}
 	return c
 }

@@ -90,9 +90,10 @@ func (c Channel) message(n drift.Notice, r drift.Report) Message {
 	}
 	m.Opened, m.MoreOpened = c.list(r.Opened)
 	m.Resolved, m.MoreResolved = c.list(r.Resolved)
-	for i, t := range r.Trouble {
+	trouble := r.Trouble()
+	for i, t := range trouble {
 		if i == mostTrouble {
-			m.MoreTrouble = len(r.Trouble) - i
+			m.MoreTrouble = len(trouble) - i
 			break
 		}
 		m.Trouble = append(m.Trouble, Trouble{t.Name, t.Outcome, t.Reason})

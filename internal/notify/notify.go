@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,7 +54,7 @@ type Channel struct {
 
 // Wants reports whether the channel is told of a run.
 func (c Channel) Wants(r drift.Report) bool {
-	if len(c.Schedules) > 0 && !contains(c.Schedules, r.Run.Schedule) {
+	if len(c.Schedules) > 0 && !slices.Contains(c.Schedules, r.Run.Schedule) {
 		return false
 	}
 	switch alarm := r.Run.Alarm() != ""; c.When {
@@ -64,15 +65,6 @@ func (c Channel) Wants(r drift.Report) bool {
 	default:
 		return alarm || len(c.news(r.Opened)) > 0
 	}
-}
-
-func contains(list []string, s string) bool {
-	for _, v := range list {
-		if v == s {
-			return true
-		}
-	}
-	return false
 }
 
 // news are the drifts that are severe enough.

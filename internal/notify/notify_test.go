@@ -51,8 +51,8 @@ func report(opened int, machines int) drift.Report {
 			ID: 7, State: drift.RunFinished, Queued: true, Schedule: "nightly", StartedAt: night, FinishedAt: night.Add(time.Hour), Planned: 10,
 			Outcomes: map[collector.Outcome]int{collector.OK: 9, collector.AuthFailed: 1},
 		},
-		Opened:  drift.Group(fs),
-		Trouble: []drift.RunMachine{{Name: "web-9", Outcome: collector.AuthFailed, Reason: hostile}},
+		Opened:   drift.Group(fs),
+		Machines: []drift.RunMachine{{Name: "web-9", Outcome: collector.AuthFailed, Reason: hostile}},
 	}
 }
 

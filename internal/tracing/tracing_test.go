@@ -55,7 +55,8 @@ func TestTracesGoWhereTheEnvironmentSays(t *testing.T) {
 
 func TestWithoutWordOfTheEnvironmentNothingIsSent(t *testing.T) {
 	for _, env := range []map[string]string{
-		{}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"},
+		{},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_TRACES_EXPORTER": "none"},
 	} {
 		t.Run("", func(t *testing.T) {

@@ -11,13 +11,6 @@ import (
 	"github.com/vmdrift/vmdrift/drift"
 )
 
-// One transaction records that many machines at most, and no more once their states have that many bytes: what
-// it writes is in memory several times.
-const (
-	batchSize  = 100
-	batchBytes = 16 << 20
-)
-
 // A recorder writes results as they come, as many at once as are there: while one transaction is under way, the next
 // batch gathers.
 type recorder struct {
@@ -56,7 +49,7 @@ func (r *recorder) run(ctx context.Context) {
 				return
 			}
 		}
-		for more := true; more && len(waiting) < batchSize; {
+		for more := true; more && len(waiting) < drift.BatchSize; {
 			select {
 			case e := <-r.in:
 				waiting = append(waiting, e)
@@ -67,8 +60,8 @@ func (r *recorder) run(ctx context.Context) {
 		var batch, rest []*entry
 		size := 0
 		for _, e := range waiting {
-			if e.run.ID == waiting[0].run.ID && (len(batch) == 0 || size < batchBytes) {
-				batch, size = append(batch, e), size+bytesOf(e.scanned.Result)
+			if e.run.ID == waiting[0].run.ID && (len(batch) == 0 || size < drift.BatchBytes) {
+				batch, size = append(batch, e), size+drift.SizeOf(e.scanned.Result)
 			} else {
 				rest = append(rest, e)
 			}
@@ -126,13 +119,3 @@ func (r *recorder) try(ctx context.Context, batch []*entry) error {
 }
 
 func (r *recorder) temporary(err error) bool { return r.o.Temporary != nil && r.o.Temporary(err) }
-
-func bytesOf(r collector.Result) int {
-	n := 0
-	for _, o := range r.Snapshot.Observations {
-		if o.State != nil {
-			n += len(o.State.Text())
-		}
-	}
-	return n
-}

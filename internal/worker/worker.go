@@ -6,6 +6,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,7 +59,7 @@ type Options struct {
 	// Observe is told of each machine that was scanned here and recorded, if it is not nil.
 	Observe func(r collector.Result, tries int)
 
-	// TickEvery, BeatEvery and DeadAfter are 5 s, 10 s and 45 s if they are 0: a dead worker's jobs are given back within a minute.
+	// TickEvery, BeatEvery and DeadAfter are 2 s, 10 s and 45 s if they are 0: a dead worker's jobs are given back within a minute.
 	TickEvery, BeatEvery, DeadAfter time.Duration
 }
 
@@ -89,7 +90,7 @@ func New(o Options) (*Worker, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	o.TickEvery, o.BeatEvery, o.DeadAfter = or(o.TickEvery, 2*time.Second), or(o.BeatEvery, 10*time.Second), or(o.DeadAfter, 45*time.Second)
+	o.TickEvery, o.BeatEvery, o.DeadAfter = cmp.Or(o.TickEvery, 2*time.Second), cmp.Or(o.BeatEvery, 10*time.Second), cmp.Or(o.DeadAfter, 45*time.Second)
 	if o.Again == nil {
 		o.Again = drift.Again
 	}
@@ -97,7 +98,7 @@ func New(o Options) (*Worker, error) {
 	if host == "" {
 		host, _ = os.Hostname()
 	}
-	w := &Worker{o: o, name: fmt.Sprintf("%.60s/%s", or(host, "worker"), uuid.NewString()[:8])}
+	w := &Worker{o: o, name: fmt.Sprintf("%.60s/%s", cmp.Or(host, "worker"), uuid.NewString()[:8])}
 	w.runs = newActive(o)
 	w.rec = newRecorder(o)
 
@@ -128,14 +129,6 @@ func New(o Options) (*Worker, error) {
 	}
 	w.client = client
 	return w, nil
-}
-
-func or[T comparable](a, b T) T {
-	var zero T
-	if a != zero {
-		return a
-	}
-	return b
 }
 
 // Name is what the worker is called in the list of workers.
