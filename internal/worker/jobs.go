@@ -2,8 +2,9 @@ package worker
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
-	"strings"
+	"regexp"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -35,14 +36,16 @@ const central = "central"
 // decided by package drift, and a job that is lost would leave its run without an end.
 const manyTries = 1000
 
-// QueueOf returns the queue of a network zone. River's names are letters, digits, _ and -.
+// plainZone are the zones that can be part of a queue's name as they are; in River's names there are no upper-case letters and no dots.
+var plainZone = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+// QueueOf returns the queue of a network zone, another one for each. A zone comes from a label, which may hold anything: one that
+// cannot be part of a name is named by its digest.
 func QueueOf(zone string) string {
-	return "zone_" + strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' {
-			return r
-		}
-		return '-'
-	}, zone)
+	if len(zone) <= 50 && plainZone.MatchString(zone) {
+		return "zone_" + zone
+	}
+	return fmt.Sprintf("zonedigest_%x", sha256.Sum256([]byte(zone)))[:43]
 }
 
 func insertOf(job drift.Job) (river.InsertManyParams, error) {

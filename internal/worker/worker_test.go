@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -346,6 +347,38 @@ func TestAZoneIsScannedByItsOwnWorkersOnly(t *testing.T) {
 	s.start(worker.Options{Zones: []string{"dmz"}, Slots: 4})
 	if r := s.wait(run.ID, func(r drift.Run) bool { return r.State.Ended() }); r.Outcomes[collector.OK] != 5 {
 		t.Errorf("%v", r.Outcomes)
+	}
+}
+
+// A label may hold anything: no zone's name keeps a run from beginning, and no two zones share their machines.
+func TestAnyNameOfAZoneHasAQueueOfItsOwn(t *testing.T) {
+	t.Parallel()
+	zones := []string{"DMZ", "dmz", "a.b", "a_b", "a-b", "-", "Zürich\x1b[2J", strings.Repeat("z", 300), strings.Repeat("z", 301), "a--b", "x y"}
+	queues := map[string]string{}
+	for _, z := range zones {
+		q := worker.QueueOf(z)
+		if other, taken := queues[q]; taken {
+			t.Errorf("%q and %q share %s", z, other, q)
+		}
+		queues[q] = z
+	}
+	s := newSite(t)
+	s.list = func() (out []collector.Listed) {
+		for i, z := range zones {
+			name := fmt.Sprintf("m%d", i)
+			out = append(out, collector.Listed{Kind: collector.Host, Machine: inventory.Machine{
+				ID: inventory.MachineID{Source: "inv", NativeID: name}, Name: name, Labels: map[string]string{"name": name, "zone": z},
+			}})
+		}
+		return out
+	}
+	s.visit = func(_ context.Context, l collector.Listed) (inventory.Snapshot, error) {
+		return snapshot(t, l.Machine), nil
+	}
+	s.schedule("nightly", drift.ScheduleSpec{})
+	s.start(worker.Options{Central: true, Zones: zones, Slots: 2})
+	if r := s.night("nightly"); r.Outcomes[collector.OK] != len(zones) {
+		t.Errorf("%s: %v", r.State, r.Outcomes)
 	}
 }
 
