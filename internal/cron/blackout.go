@@ -26,9 +26,9 @@ var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 //
 // in a zone as Parse takes it.
 func ParseBlackout(text, zone string) (Blackout, error) {
-	loc, err := time.LoadLocation(zone)
-	if err != nil || zone == "Local" {
-		return Blackout{}, fmt.Errorf("there is no time zone %q; write one such as Europe/Berlin or UTC", zone)
+	loc, err := location(zone)
+	if err != nil {
+		return Blackout{}, err
 	}
 	b := Blackout{zone: loc}
 	wrong := fmt.Errorf("%q is no blackout; write 22:00-06:00, mon,fri 08:00-18:00 or 2026-12-24/2027-01-02", text)

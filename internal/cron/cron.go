@@ -24,9 +24,9 @@ type Schedule struct {
 // Parse reads an expression of five fields (minute, hour, day of the month, month, day of the week)
 // or one of @hourly, @daily, @weekly, @monthly and @yearly, for a zone of the IANA database; the empty zone is UTC.
 func Parse(expression, zone string) (Schedule, error) {
-	loc, err := time.LoadLocation(zone)
-	if err != nil || zone == "Local" {
-		return Schedule{}, fmt.Errorf("there is no time zone %q; write one such as Europe/Berlin or UTC", zone)
+	loc, err := location(zone)
+	if err != nil {
+		return Schedule{}, err
 	}
 	text := strings.TrimSpace(expression)
 	if strings.Contains(text, "TZ=") {
@@ -42,6 +42,14 @@ func Parse(expression, zone string) (Schedule, error) {
 	fields := strings.Fields(text)
 	hourly := text == "@hourly" || len(fields) == 5 && strings.HasPrefix(fields[1], "*")
 	return Schedule{wall: wall, zone: loc, elapsed: hourly}, nil
+}
+
+func location(zone string) (*time.Location, error) {
+	loc, err := time.LoadLocation(zone)
+	if err != nil || zone == "Local" { // which is another one on each host
+		return nil, fmt.Errorf("there is no time zone %q; write one such as Europe/Berlin or UTC", zone)
+	}
+	return loc, nil
 }
 
 // Next returns the first time after t at which the schedule is due, or the zero time if there is none within

@@ -144,8 +144,8 @@ func ask(ctx context.Context, postgres string) int {
 	return major
 }
 
-// Program returns the path of one of PostgreSQL's programs, such as pg_dump: in PATH, or the newest that is
-// installed elsewhere.
+// Program returns the path of one of PostgreSQL's programs, such as pg_dump: the newest that stands where distributions put
+// them, or the one in PATH.
 func Program(ctx context.Context, name string) (string, error) {
 	for _, v := range installed(ctx) { // before PATH, where distributions put wrappers that choose a version of their own
 		if info, err := os.Stat(v.program(name)); err == nil && info.Mode()&0o111 != 0 {
