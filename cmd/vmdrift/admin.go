@@ -6,14 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/vmdrift/vmdrift/internal/embeddedpg"
+	"github.com/vmdrift/vmdrift/store"
 )
 
 // defaultKeep is for how many days history is kept: a year, and the month in which one looks back at it.
@@ -132,7 +135,7 @@ made while runs go on: what is restored from it goes on from there.`,
 			}
 			part := names[0] + ".part"
 			defer os.Remove(part)
-			if err := a.pgProgram(c.Context(), "pg_dump", "--format=custom", "--no-owner", "--file="+part, "--dbname="+st.URL()); err != nil {
+			if err := a.pgProgram(c.Context(), "pg_dump", st, "--format=custom", "--no-owner", "--file="+part); err != nil {
 				return err
 			}
 			if err := os.Chmod(part, 0o600); err != nil {
@@ -164,7 +167,7 @@ must be empty: nothing is overwritten. Start vmdrift serve afterwards.`,
 			if version > 0 {
 				return errors.New("the database is in use: restore into an empty one, and point database in vmdrift.yaml at it")
 			}
-			if err := a.pgProgram(c.Context(), "pg_restore", "--no-owner", "--exit-on-error", "--single-transaction", "--dbname="+st.URL(), names[0]); err != nil {
+			if err := a.pgProgram(c.Context(), "pg_restore", st, "--no-owner", "--exit-on-error", "--single-transaction", names[0]); err != nil {
 				return err
 			}
 			return st.Migrate(c.Context())
@@ -172,17 +175,35 @@ must be empty: nothing is overwritten. Start vmdrift serve afterwards.`,
 	}
 }
 
-// pgProgram runs one of PostgreSQL's programs. Its error is what the program says.
-func (a *app) pgProgram(ctx context.Context, name string, args ...string) error {
+// pgProgram runs one of PostgreSQL's programs on the store's database. Its error is what the program says.
+func (a *app) pgProgram(ctx context.Context, name string, st *store.Store, args ...string) error {
 	path, err := embeddedpg.Program(ctx, name)
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, path, args...)
+	cmd := exec.CommandContext(ctx, path, append([]string{"--dbname=" + withoutPassword(st.URL())}, args...)...)
+	cmd.Env = append(os.Environ(), "PGPASSWORD="+st.Pool().Config().ConnConfig.Password)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(said.String()))
 	}
 	return nil
+}
+
+var passwordWord = regexp.MustCompile(`(?i)\bpassword\s*=\s*('(?:[^'\\]|\\.)*'|\S*)`)
+
+// withoutPassword takes the password out of how a database is named: everybody on the host can read a program's arguments.
+func withoutPassword(database string) string {
+	u, err := url.Parse(database)
+	if err != nil || u.Scheme == "" {
+		return passwordWord.ReplaceAllString(database, "")
+	}
+	if u.User != nil {
+		u.User = url.User(u.User.Username())
+	}
+	q := u.Query()
+	q.Del("password")
+	u.RawQuery = q.Encode()
+	return u.String()
 }
